@@ -1,0 +1,460 @@
+//! A circuit breaker whose state is one atomic word.
+//!
+//! It watches the calls to one dependency. When too many fail it opens: calls are rejected at once, in nanoseconds,
+//! instead of waiting for what will not come. After a while it lets a few probes through, and closes when they
+//! succeed. (The pattern: Michael Nygard, "Release It!", 2007.)
+//!
+//! ```
+//! use core::time::Duration;
+//! use fusebox::breaker::{CircuitBreaker, Error, Policy};
+//!
+//! static IDENTITY: CircuitBreaker = CircuitBreaker::new(
+//!     Policy::consecutive_failures(5).open_duration(Duration::from_secs(10)).constant(),
+//! );
+//!
+//! fn introspect(token: &str) -> Result<String, std::io::Error> {
+//!     Ok(format!("owner of {token}")) // the real call
+//! }
+//!
+//! match IDENTITY.call(|| introspect("abc")) {
+//!     Ok(owner) => println!("{owner}"),
+//!     Err(Error::Rejected(rejected)) => println!("not asked: {rejected}"),
+//!     Err(Error::Inner(error)) => println!("asked, and failed: {error}"),
+//! }
+//! ```
+//!
+//! # One breaker per dependency
+//!
+//! A breaker learns from the calls that go through *it*. Make one for each dependency, in a `static` or an `Arc`, and
+//! share it. One made per request, per message or per connection starts closed each time, sees a single call, and
+//! never opens: it costs something and protects nothing. One shared by two dependencies rejects calls to the healthy
+//! one because of the other.
+//!
+//! # What it costs
+//!
+//! | operation | cost |
+//! |---|---|
+//! | closed, success, consecutive policy | two loads of the word, nothing written, no clock read |
+//! | closed, success, window by count | the same, and one store to the thread's own cache line |
+//! | closed, success, window by time | the same, and one clock read |
+//! | a slow limit | one clock read at the start and one at the end |
+//! | a failure that does not open it | one compare-and-swap |
+//! | a rejection while open | one clock read, three loads, nothing written |
+//! | counting ([`CircuitBreaker::counted`]) | one store to the thread's own cache line each |
+//!
+//! # Consistency
+//!
+//! Every change of state is one compare-and-swap, and has one winner, who tells the observer. Permits are stamped with
+//! the generation of the state that gave them; an outcome of an older one changes nothing. Rejections and gauges may
+//! be a moment old. Instants stand in companion words that the winner publishes after its swap; who comes in between
+//! is rejected, without `retry_after`.
+
+mod builder;
+#[cfg(feature = "alloc")]
+mod count_window;
+mod counts;
+mod event;
+mod hand;
+mod instants;
+mod outcome;
+mod permit;
+mod plan;
+mod policy;
+mod record;
+mod rules;
+mod snapshot;
+#[cfg(feature = "stream")]
+mod stream;
+#[cfg(feature = "alloc")]
+mod time_window;
+mod window;
+mod word;
+
+/// The word, for those who prove things about it.
+#[cfg(any(fusebox_loom, fusebox_fuzz))]
+#[doc(hidden)]
+pub mod proof {
+    pub use super::word::{Generation, Mode, View};
+    use crate::cell::Meaning as _;
+
+    pub fn decode(word: u64) -> View {
+        View::decode(word)
+    }
+
+    pub fn encode(view: View) -> u64 {
+        view.encode()
+    }
+
+    pub const fn generation(number: u16) -> Generation {
+        Generation(number)
+    }
+}
+
+#[cfg(all(test, not(fusebox_loom)))]
+mod tests;
+
+use core::fmt;
+
+use crate::cell::{Cell, Meaning as _};
+use crate::observe::Observer;
+use crate::sync::const_fn;
+use crate::time::{Clock, DefaultClock, Instant, TimeSource};
+
+pub use builder::{Full, Plain, PolicyBuilder};
+pub use counts::{Counters, Counting, Counts};
+pub use event::{Change, Event, Failure, NearTrip, Why};
+pub use hand::Status;
+pub use outcome::{Classify, Error, ErrorsFail, FailureKind, Rejected, State, Verdict};
+pub use permit::{Holder, Permit};
+pub use plan::Plan;
+pub use policy::{FullPolicy, Policy, Window};
+pub use snapshot::{RestoreError, Snapshot, WindowSnapshot};
+#[cfg(feature = "stream")]
+pub use stream::GuardedStream;
+
+use counts::Kind;
+use instants::Instants;
+use outcome::UNKNOWN;
+use permit::{Grant, Pass, Unwinding};
+use rules::{Admission, Refusal};
+use window::Remember as _;
+use word::{Mode, View};
+
+/// A circuit breaker; see the [module](self).
+///
+/// | parameter | what | unless told otherwise |
+/// |---|---|---|
+/// | `P` | [`Policy`] (one cache line in all) or [`FullPolicy`] | [`Policy`] |
+/// | `C` | a [`Clock`] | `StdClock`; without `std` none, and the `…_at(now)` methods |
+/// | `O` | an [`Observer`] of [`Event`]s | `()`: nobody |
+/// | `N` | [`Counters`] | `()`: it does not count |
+pub struct CircuitBreaker<P: Plan = Policy, C = DefaultClock, O = (), N = ()> {
+    word: Cell,
+    instants: Instants,
+    policy: P,
+    memory: P::Memory,
+    clock: C,
+    observer: O,
+    counters: N,
+}
+
+const _: () =
+    assert!(size_of::<CircuitBreaker>() <= 64 || cfg!(fusebox_loom), "the plain breaker fits a cache line");
+
+impl<P: Plan> CircuitBreaker<P> {
+    const_fn! {
+        /// A closed breaker with the default clock, no observer, no counters. Cannot fail: a policy is checked when
+        /// it is built.
+        #[must_use]
+        pub const fn new(policy: P) -> Self {
+            Self::with_parts(policy, DEFAULT_CLOCK, (), ())
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+const DEFAULT_CLOCK: DefaultClock = crate::time::StdClock;
+#[cfg(not(feature = "std"))]
+const DEFAULT_CLOCK: DefaultClock = crate::time::NoClock;
+
+impl<P: Plan, C, O, N> CircuitBreaker<P, C, O, N> {
+    const_fn! {
+        /// A closed breaker of these parts: for a `static` with an observer, counters or another clock.
+        ///
+        /// # Examples
+        /// ```
+        /// use fusebox::breaker::{CircuitBreaker, Counters, Policy};
+        /// use fusebox::time::CoarseClock;
+        ///
+        /// static NOW: CoarseClock = CoarseClock::new();
+        /// static BREAKER: CircuitBreaker<Policy, &CoarseClock, (), Counters> = CircuitBreaker::with_parts(
+        ///     Policy::consecutive_failures(5).constant(), &NOW, (), Counters::new());
+        /// assert!(BREAKER.call(|| Ok::<_, ()>(())).is_ok());
+        /// ```
+        pub const fn with_parts(policy: P, clock: C, observer: O, counters: N) -> Self {
+            Self {
+                word: Cell::fresh(),
+                instants: Instants::fresh(),
+                policy,
+                memory: P::FRESH,
+                clock,
+                observer,
+                counters,
+            }
+        }
+    }
+
+    /// The same breaker with this clock.
+    #[must_use]
+    pub fn with_clock<D>(self, clock: D) -> CircuitBreaker<P, D, O, N> {
+        CircuitBreaker::with_parts(self.policy, clock, self.observer, self.counters)
+    }
+
+    /// The same breaker, told to this observer.
+    #[must_use]
+    pub fn with_observer<D>(self, observer: D) -> CircuitBreaker<P, C, D, N> {
+        CircuitBreaker::with_parts(self.policy, self.clock, observer, self.counters)
+    }
+
+    /// The same breaker with [`Counters`].
+    #[must_use]
+    pub fn counted(self) -> CircuitBreaker<P, C, O, Counters> {
+        CircuitBreaker::with_parts(self.policy, self.clock, self.observer, Counters::new())
+    }
+
+    /// What it was told.
+    pub const fn policy(&self) -> &P {
+        &self.policy
+    }
+
+    /// Its clock.
+    pub const fn clock(&self) -> &C {
+        &self.clock
+    }
+
+    /// Who is told.
+    pub const fn observer(&self) -> &O {
+        &self.observer
+    }
+}
+
+impl<P: Plan, C, O, const LANES: usize> CircuitBreaker<P, C, O, Counters<LANES>> {
+    /// What it did so far, as sums over its lanes.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counters.read()
+    }
+}
+
+impl<P: Plan, C: Clock, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O, N> {
+    /// Does ahead what the first calls would do: reads the clock (which calibrates it) and allocates the window.
+    pub fn warm_up(&self) {
+        let _ = self.clock.now();
+        self.memory.warm_up(self.policy.rate());
+    }
+
+    /// Makes this call, if the breaker lets it through. Every `Ok` is a success, every `Err` a failure, a panic a
+    /// failure of kind `Panic`.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::breaker::{CircuitBreaker, Policy};
+    ///
+    /// let breaker = CircuitBreaker::new(Policy::consecutive_failures(3).constant());
+    /// assert_eq!(breaker.call(|| "7".parse::<u8>()).unwrap(), 7);
+    /// let error = breaker.call(|| "x".parse::<u8>()).unwrap_err();
+    /// assert!(error.into_inner().is_some(), "the call was made, and gave this error");
+    /// ```
+    #[inline]
+    pub fn call<T, E>(&self, call: impl FnOnce() -> Result<T, E>) -> Result<T, Error<E>> {
+        self.call_with(ErrorsFail, call)
+    }
+
+    /// As [`call`](Self::call); `classify` says what of the results is a success, a failure, or neither.
+    #[inline]
+    pub fn call_with<T, E>(
+        &self,
+        classify: impl Classify<T, E>,
+        call: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, Error<E>> {
+        let pass = self.admit(Unwinding::HeldByCall, None)?;
+        let permit = Permit::new(self, pass);
+        let result = call();
+        permit.record(classify.classify(&result));
+        result.map_err(Error::Inner)
+    }
+
+    /// Awaits this future, if the breaker lets it through. Needs no runtime, and does not allocate.
+    ///
+    /// The future is not polled when the call is rejected. Dropping the returned future cancels the call: that is
+    /// counted, and is no failure. A limit on the call therefore belongs *inside*, so that a dependency that hangs
+    /// opens the breaker.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::breaker::{CircuitBreaker, Policy};
+    ///
+    /// let breaker = CircuitBreaker::new(Policy::consecutive_failures(3).constant());
+    /// let answer = futures::executor::block_on(breaker.call_async(async { Ok::<_, ()>(42) }));
+    /// assert_eq!(answer.unwrap(), 42);
+    /// ```
+    pub async fn call_async<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, Error<E>> {
+        self.call_async_with(ErrorsFail, future).await
+    }
+
+    /// As [`call_async`](Self::call_async); `classify` says what of the results is a success, a failure, or neither.
+    pub async fn call_async_with<T, E>(
+        &self,
+        classify: impl Classify<T, E>,
+        future: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error<E>> {
+        let permit = self.acquire()?;
+        let result = future.await;
+        permit.record(classify.classify(&result));
+        result.map_err(Error::Inner)
+    }
+
+    /// Asks for a permit, for those who say the outcome by hand.
+    ///
+    /// # Errors
+    /// The facts of the rejection.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::breaker::{CircuitBreaker, Policy};
+    ///
+    /// let breaker = CircuitBreaker::new(Policy::consecutive_failures(3).constant());
+    /// let permit = breaker.acquire()?;
+    /// // … the call …
+    /// permit.success();
+    /// # Ok::<(), fusebox::breaker::Rejected>(())
+    /// ```
+    #[inline]
+    pub fn acquire(&self) -> Result<Permit<&Self>, Rejected> {
+        Ok(Permit::new(self, self.admit(Unwinding::now(), None)?))
+    }
+
+    /// As [`acquire`](Self::acquire), with a permit that holds the breaker and may outlive the borrow.
+    ///
+    /// # Errors
+    /// The facts of the rejection.
+    #[cfg(feature = "alloc")]
+    pub fn acquire_owned(self: &alloc::sync::Arc<Self>) -> Result<Permit<alloc::sync::Arc<Self>>, Rejected> {
+        let pass = self.admit(Unwinding::now(), None)?;
+        Ok(Permit::new(alloc::sync::Arc::clone(self), pass))
+    }
+}
+
+impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O, N> {
+    /// As `acquire`, at this instant: the breaker's clock is not read.
+    ///
+    /// # Errors
+    /// The facts of the rejection.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::breaker::{CircuitBreaker, Policy};
+    /// use fusebox::time::{Instant, NoClock};
+    ///
+    /// static BREAKER: CircuitBreaker<Policy, NoClock> =
+    ///     CircuitBreaker::with_parts(Policy::consecutive_failures(1).constant(), NoClock, (), ());
+    ///
+    /// let permit = BREAKER.acquire_at(Instant::from_nanos(5_000))?;
+    /// permit.failure_at(Instant::from_nanos(9_000));
+    /// assert!(BREAKER.acquire_at(Instant::from_nanos(10_000)).is_err());
+    /// # Ok::<(), fusebox::breaker::Rejected>(())
+    /// ```
+    #[inline]
+    pub fn acquire_at(&self, now: Instant) -> Result<Permit<&Self>, Rejected> {
+        Ok(Permit::new(self, self.admit(Unwinding::now(), Some(now))?))
+    }
+
+    /// As `acquire_owned`, at this instant.
+    ///
+    /// # Errors
+    /// The facts of the rejection.
+    #[cfg(feature = "alloc")]
+    pub fn acquire_owned_at(
+        self: &alloc::sync::Arc<Self>,
+        now: Instant,
+    ) -> Result<Permit<alloc::sync::Arc<Self>>, Rejected> {
+        let pass = self.admit(Unwinding::now(), Some(now))?;
+        Ok(Permit::new(alloc::sync::Arc::clone(self), pass))
+    }
+
+    /// Lets a call through, or not.
+    #[inline]
+    fn admit(&self, unwinding: Unwinding, at: Option<Instant>) -> Result<Pass, Rejected> {
+        let word = self.word.load();
+        let generation = word::generation(word);
+        if word == word::healthy(generation) {
+            self.counters.add(Kind::Admitted);
+            let started = self.started(at);
+            return Ok(Pass::new(generation, Grant::Normal, unwinding, started));
+        }
+        let now = at.or_else(|| self.clock.time()).unwrap_or(Instant::ORIGIN);
+        if let View { mode: Mode::Open { .. }, shadow: false, .. } = View::decode(word) {
+            if let Some(known) = self.instants.known(generation) {
+                let end = known.mark.on_clock();
+                if end.is_none_or(|end| now.as_nanos() < end) {
+                    return Err(self.reject(rules::refuse_open(now.as_nanos(), end, known)));
+                }
+            }
+        }
+        self.admit_by_rule(unwinding, now)
+    }
+
+    /// When the call began, if its latency will matter.
+    #[inline]
+    fn started(&self, at: Option<Instant>) -> Option<Instant> {
+        self.policy.base().slow_nanos().and_then(|_| at.or_else(|| self.clock.time()))
+    }
+
+    #[inline(never)]
+    fn admit_by_rule(&self, unwinding: Unwinding, now: Instant) -> Result<Pass, Rejected> {
+        loop {
+            let (before, admission) = self.word.apply(|view: View| {
+                let known = self.instants.known(view.generation);
+                let (next, admission) = rules::admit(view, now.as_nanos(), known, &self.policy);
+                (next, (next, admission))
+            });
+            let grant = match admission {
+                Admission::Permitted(turn) => {
+                    if let Some(turn) = turn {
+                        self.turned(turn);
+                    }
+                    if matches!(before.mode, Mode::HalfOpen { .. }) { Grant::Probe } else { Grant::Normal }
+                }
+                Admission::Bypassed => Grant::Bypass,
+                Admission::Refused(refusal) if before.shadow => {
+                    self.would_reject(refusal);
+                    Grant::Shadow
+                }
+                Admission::Refused(refusal) => return Err(self.reject(refusal)),
+                // Due since a while: a state that lasts follows within two more rounds.
+                Admission::Turned(turn) => {
+                    self.turned(turn);
+                    continue;
+                }
+            };
+            self.counters.add(Kind::Admitted);
+            let started = self.policy.base().slow_nanos().map(|_| now);
+            return Ok(Pass::new(before.generation, grant, unwinding, started));
+        }
+    }
+
+    #[inline]
+    fn reject(&self, refusal: Refusal) -> Rejected {
+        let rejected = Self::facts(refusal, self.counters.reject(Kind::Rejected));
+        self.tell(|| Event::Rejected(rejected));
+        rejected
+    }
+
+    #[cold]
+    fn would_reject(&self, refusal: Refusal) {
+        let rejected = Self::facts(refusal, self.counters.reject(Kind::WouldReject));
+        self.tell(|| Event::WouldReject(rejected));
+    }
+
+    #[inline]
+    fn facts(refusal: Refusal, rejections: Option<u64>) -> Rejected {
+        Rejected {
+            state: refusal.state,
+            retry_after: refusal.retry_after.unwrap_or(UNKNOWN),
+            open_for: refusal.open_for.unwrap_or(UNKNOWN),
+            rejections: rejections.unwrap_or(UNKNOWN),
+        }
+    }
+}
+
+impl<P: Plan, C, O, N> fmt::Debug for CircuitBreaker<P, C, O, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let view: View = self.word.view();
+        f.debug_struct("CircuitBreaker")
+            .field("generation", &view.generation.0)
+            .field("mode", &view.mode)
+            .field("shadow", &view.shadow)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,279 @@
+//! How an outcome takes effect, and how everybody is told.
+
+use crate::breaker::CircuitBreaker;
+use crate::breaker::counts::{Counting, Kind};
+use crate::breaker::event::{Event, Failure, NearTrip};
+use crate::breaker::outcome::{FailureKind, State, Verdict};
+use crate::breaker::permit::{Grant, Pass};
+use crate::breaker::plan::Plan;
+use crate::breaker::policy::{Rate, Span};
+use crate::breaker::rules::{self, Outcome, Recorded, Turn};
+use crate::breaker::window::{Mark, Remember as _, Sums};
+use crate::breaker::word::{self, Generation, Mode, View};
+use crate::observe::Observer;
+use crate::time::{Instant, TimeSource};
+
+/// How a permit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Said(Verdict),
+    /// Dropped: cancelled.
+    Dropped,
+}
+
+/// What an ending comes to, once latency has been looked at.
+#[derive(Clone, Copy)]
+struct Judged {
+    outcome: Outcome,
+    /// Nothing for what belongs to no permit, and was counted apart.
+    counted: Option<Kind>,
+    /// Over the slow limit.
+    slow: bool,
+    /// Read where the latency was needed.
+    at: Option<Instant>,
+}
+
+impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O, N> {
+    /// Takes a permit's ending. The healthy path: a success while closed, without a row of failures to end.
+    #[inline]
+    pub(super) fn end(&self, pass: Pass, ending: Ending, at: Option<Instant>) {
+        let plain = matches!((ending, pass.kind), (Ending::Said(Verdict::Success), Grant::Normal))
+            && self.policy.base().slow_nanos().is_none();
+        if plain && self.word.load() == word::healthy(pass.generation) {
+            if let Some(rate) = self.policy.rate() {
+                self.memory.success(rate, pass.generation, self.window_time(rate, at));
+            }
+            self.counters.add(Kind::Succeeded);
+            return;
+        }
+        self.end_with_care(pass, ending, at);
+    }
+
+    /// The time, for a window that goes by it.
+    #[inline]
+    fn window_time(&self, rate: Rate, at: Option<Instant>) -> u64 {
+        match rate.span {
+            Span::Calls(_) => 0,
+            Span::Time { .. } => self.instant(at).as_nanos(),
+        }
+    }
+
+    /// The instant given, or else the clock's. Without either, time stands still.
+    #[inline]
+    pub(super) fn instant(&self, at: Option<Instant>) -> Instant {
+        at.or_else(|| self.clock.time()).unwrap_or(Instant::ORIGIN)
+    }
+
+    #[inline(never)]
+    fn end_with_care(&self, pass: Pass, ending: Ending, at: Option<Instant>) {
+        match pass.kind {
+            Grant::Normal | Grant::Probe => {}
+            Grant::Shadow => return self.counters.add(Kind::Shadowed),
+            Grant::Bypass => {
+                let current = self.word.view::<View>().generation == pass.generation;
+                return self.counters.add(if current { Kind::Bypassed } else { Kind::Late });
+            }
+        }
+        self.record(pass.generation, self.judge(pass, ending, at));
+    }
+
+    fn record(&self, generation: Generation, judged: Judged) {
+        let view: View = self.word.view();
+        match (self.policy.rate(), view.mode) {
+            (Some(rate), Mode::Closed { .. }) if view.generation == generation => {
+                self.record_in_window(generation, judged, rate);
+            }
+            _ => self.record_by_rule(generation, judged),
+        }
+    }
+
+    /// Looks at the latency, if there is a limit to it.
+    fn judge(&self, pass: Pass, ending: Ending, at: Option<Instant>) -> Judged {
+        let (outcome, counted) = match ending {
+            Ending::Dropped => (Outcome::Nothing, Kind::Cancelled),
+            Ending::Said(Verdict::Ignored) => (Outcome::Nothing, Kind::Ignored),
+            Ending::Said(Verdict::Success) => (Outcome::Success, Kind::Succeeded),
+            Ending::Said(Verdict::Failure(kind)) => (Outcome::Failure(kind), counted_as(kind)),
+        };
+        let counted = Some(counted);
+        let (Some(limit), Some(started), false) =
+            (self.policy.base().slow_nanos(), pass.started, outcome == Outcome::Nothing)
+        else {
+            return Judged { outcome, counted, slow: false, at };
+        };
+        let now = self.instant(at);
+        let slow = now.as_nanos().saturating_sub(started.as_nanos()) > limit;
+        let at = Some(now);
+        if slow && outcome == Outcome::Success && self.policy.slow_percent().is_none() {
+            return Judged {
+                outcome: Outcome::Failure(FailureKind::Slow),
+                counted: Some(Kind::Slow),
+                slow,
+                at,
+            };
+        }
+        Judged { outcome, counted, slow, at }
+    }
+
+    /// Under a rate, while closed: into the window, and the breaker trips if that is too much.
+    fn record_in_window(&self, generation: Generation, judged: Judged, rate: Rate) {
+        self.count(judged.counted);
+        let failed = matches!(judged.outcome, Outcome::Failure(_));
+        let slow = judged.slow && self.policy.slow_percent().is_some();
+        if judged.outcome == Outcome::Nothing {
+            return;
+        }
+        let now = self.window_time(rate, judged.at);
+        if !failed && !slow {
+            return self.memory.success(rate, generation, now);
+        }
+        let sums = self.memory.marked(rate, generation, now, Mark { failed, slow });
+        let turn = sums.judge(rate, self.policy.slow_percent()).and_then(|why| {
+            let now = self.instant(judged.at).as_nanos();
+            self.word.apply(|view: View| {
+                rules::trip(view, generation, why, now, self.instants.known(view.generation), &self.policy)
+            })
+        });
+        self.settle(turn);
+        if let Outcome::Failure(kind) = judged.outcome {
+            self.tell_failure(kind, sums, rate, generation);
+        }
+        self.tell_turn(turn);
+    }
+
+    fn tell_failure(&self, kind: FailureKind, sums: Sums, rate: Rate, generation: Generation) {
+        self.tell(|| {
+            let (failures, threshold) = (sums.failures(), sums.threshold(rate));
+            Event::Failure(Failure { kind, failures, threshold, generation: generation.0 })
+        });
+    }
+
+    /// Into the word, by the rules. The clock is read only if they ask for the time.
+    fn record_by_rule(&self, generation: Generation, judged: Judged) {
+        let outcome = judged.outcome;
+        let mut recorded =
+            self.word.apply(|view: View| rules::record(view, generation, outcome, None, None, &self.policy));
+        if recorded == Recorded::NeedsTime {
+            let now = self.instant(judged.at).as_nanos();
+            recorded = self.word.apply(|view: View| {
+                let known = self.instants.known(view.generation);
+                rules::record(view, generation, outcome, Some(now), known, &self.policy)
+            });
+        }
+        match recorded {
+            Recorded::Counted { turn } => {
+                self.settle(turn);
+                self.count(judged.counted);
+                self.tell_turn(turn);
+            }
+            Recorded::Failed { failures, threshold, turn } => {
+                self.settle(turn);
+                self.count(judged.counted);
+                self.tell_row(outcome, failures, threshold, generation, turn.is_some());
+                self.tell_turn(turn);
+            }
+            Recorded::Late { turn } => {
+                self.settle(turn);
+                self.count(judged.counted.map(|_| Kind::Late));
+                self.tell_turn(turn);
+            }
+            // Asked with the time, the rules have all they need.
+            Recorded::NeedsTime => {}
+        }
+    }
+
+    fn tell_row(
+        &self,
+        outcome: Outcome,
+        failures: u32,
+        threshold: u32,
+        generation: Generation,
+        opened: bool,
+    ) {
+        let Outcome::Failure(kind) = outcome else { return };
+        let generation = generation.0;
+        self.tell(|| Event::Failure(Failure { kind, failures, threshold, generation }));
+        if !opened && threshold - failures <= 2 {
+            self.tell(|| Event::NearTrip(NearTrip { failures, threshold, generation }));
+        }
+    }
+
+    /// A failure that belongs to no permit: of a stream whose outcome was recorded. It counts in the generation now
+    /// current.
+    pub(super) fn fail_beside(&self, at: Option<Instant>) {
+        self.counters.add(Kind::LateStreamFailure);
+        let outcome = Outcome::Failure(FailureKind::Error);
+        let current = self.word.view::<View>().generation;
+        self.record(current, Judged { outcome, counted: None, slow: false, at });
+    }
+
+    fn count(&self, kind: Option<Kind>) {
+        if let Some(kind) = kind {
+            self.counters.add(kind);
+        }
+    }
+
+    /// Makes a change of state known: its instants first, so that others find them, then the count.
+    #[inline]
+    pub(super) fn settle(&self, turn: Option<Turn>) {
+        if let Some(turn) = turn {
+            self.publish(turn);
+        }
+    }
+
+    #[cold]
+    fn publish(&self, turn: Turn) {
+        self.instants.publish(Generation(turn.change.generation), turn.known);
+        if matches!(turn.change.to, State::Open | State::ForcedOpen) {
+            self.counters.opened();
+        }
+    }
+
+    #[inline]
+    pub(super) fn tell_turn(&self, turn: Option<Turn>) {
+        if let Some(turn) = turn {
+            self.tell(|| Event::Changed(turn.change));
+        }
+    }
+
+    #[inline]
+    pub(super) fn turned(&self, turn: Turn) {
+        self.settle(Some(turn));
+        self.tell_turn(Some(turn));
+    }
+
+    /// Tells the observer, if there is one. With `std` its panic is caught and counted.
+    #[inline]
+    pub(super) fn tell(&self, event: impl FnOnce() -> Event) {
+        if O::LISTENS {
+            self.notice(&event());
+        }
+    }
+
+    #[cold]
+    fn notice(&self, event: &Event) {
+        #[cfg(feature = "std")]
+        {
+            use std::panic::{AssertUnwindSafe, catch_unwind};
+            // Unwind-safe: no state of the breaker is held across a hook.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.observer.notice(event))) {
+                self.counters.add(Kind::HookPanicked);
+                // A payload may panic when it is dropped.
+                if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                    core::mem::forget(again);
+                }
+            }
+        }
+        #[cfg(not(feature = "std"))]
+        self.observer.notice(event);
+    }
+}
+
+const fn counted_as(kind: FailureKind) -> Kind {
+    match kind {
+        FailureKind::Error => Kind::Error,
+        FailureKind::Slow => Kind::Slow,
+        FailureKind::Timeout => Kind::Timeout,
+        FailureKind::Panic => Kind::Panic,
+    }
+}

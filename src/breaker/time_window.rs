@@ -1,0 +1,329 @@
+//! The calls of the last while, counted in slices of time on lanes.
+//!
+//! A slice is 2^s nanoseconds, s the largest with 20 slices or more in the window. A slot of the ring belongs to one
+//! slice at a time:
+//!
+//! ```text
+//! ┌──────────────┬──────────────┬──────────────────────────┐
+//! │ generation 16│ slice     12 │ count                 36 │   64 slots a lane, for all calls;
+//! └──────────────┴──────────────┴──────────────────────────┘   64 shared ones for failed, 64 for slow calls
+//! ```
+//!
+//! 1. `head` is the newest slice anybody was in. It never goes back: while a clock steps back, time stands still.
+//! 2. Who moves `head` on clears the slots of the slices it passes, so a slot's twelve bits are never a lap old.
+//! 3. A call counts itself before it marks itself, and sums read marks first: no rate is ever taken for too high.
+//! 4. Two failures at once: both mark before a fence and sum after it, so one at least sees both.
+//! 5. With n slices in the window, a slice leaves when the n-th after it begins: up to a tenth of the window early,
+//!    never late.
+
+use alloc::boxed::Box;
+
+use crossbeam_utils::CachePadded;
+
+use crate::bits::Field;
+use crate::breaker::window::{Mark, Sums};
+use crate::breaker::word::Generation;
+use crate::cell::{Cell, Meaning};
+use crate::lanes::{self, Lane};
+use crate::sync::{Ordering, fence};
+
+const COUNT: Field = Field::lowest(36);
+const SLICE: Field = COUNT.above(12);
+const STAMP: Field = SLICE.above(16);
+const _: () = assert!(STAMP.end() == u64::BITS, "the fields tile the word");
+
+const RING: usize = 64;
+const SLOTS: u64 = RING as u64;
+/// The fewest slices a window is kept in.
+const FEWEST: u64 = 20;
+
+type Ring = [Cell; RING];
+
+/// The memory of a window by time.
+#[derive(Debug)]
+pub(super) struct TimeWindow {
+    head: CachePadded<Cell>,
+    lanes: Box<[CachePadded<Ring>]>,
+    failed: Box<Ring>,
+    slow: Box<Ring>,
+    /// A slice is `1 << shift` nanoseconds.
+    shift: u32,
+    /// How many slices the window holds, the current one included.
+    slices: u64,
+}
+
+impl TimeWindow {
+    pub(super) fn of(nanos: u64) -> Self {
+        let shift = (nanos / FEWEST).checked_ilog2().unwrap_or(0);
+        Self {
+            head: CachePadded::new(Cell::fresh()),
+            lanes: (0..lanes::for_this_machine()).map(|_| CachePadded::new(ring())).collect(),
+            failed: Box::new(ring()),
+            slow: Box::new(ring()),
+            shift,
+            slices: (nanos >> shift).max(1),
+        }
+    }
+
+    #[inline]
+    pub(super) fn success(&self, generation: Generation, now: u64) {
+        self.count(generation, self.slice(now));
+    }
+
+    pub(super) fn marked(&self, generation: Generation, now: u64, mark: Mark) -> Sums {
+        let slice = self.slice(now);
+        self.count(generation, slice);
+        for (ring, marked) in [(&self.failed, mark.failed), (&self.slow, mark.slow)] {
+            if let (true, Some(slot)) = (marked, slot(ring, slice)) {
+                slot.apply(|slot: Slot| (slot.add(generation, slice, 1), ()));
+            }
+        }
+        // SeqCst: pairs with the same fence of another failing thread. Whichever comes first, the other one's sum,
+        // which comes after, sees its marks.
+        // Loom: `two_failures_at_once_are_both_counted`.
+        fence(Ordering::SeqCst);
+        self.sums(generation, slice)
+    }
+
+    #[inline]
+    fn count(&self, generation: Generation, slice: u64) {
+        let lane = lanes::mine(self.lanes.len());
+        let (Lane::Owned(index) | Lane::Shared(index)) = lane;
+        let Some(slot) = self.lanes.get(index).and_then(|ring| slot(ring, slice)) else { return };
+        match lane {
+            Lane::Owned(_) => slot.apply_owned(|slot: Slot| slot.add(generation, slice, 1)),
+            Lane::Shared(_) => slot.apply(|slot: Slot| (slot.add(generation, slice, 1), ())),
+        }
+    }
+
+    /// The slice of `now`, or the newest one there was.
+    #[inline]
+    fn slice(&self, now: u64) -> u64 {
+        // As `number`, in one register: the clock ends before the sum can wrap, but for a slice of one nanosecond.
+        let (head, here) = (self.head.load(), (now >> self.shift).saturating_add(SLOTS));
+        if here > head { self.move_on(here) } else { head }
+    }
+
+    #[cold]
+    fn move_on(&self, to: u64) -> u64 {
+        let from = self.head.apply(|Head(head)| (Head(head.max(to)), head));
+        // Of many passed slices the last ones use every slot.
+        for slice in (from + 1).max(to.saturating_sub(SLOTS - 1))..=to {
+            let rings = self.lanes.iter().map(|lane| &**lane).chain([&*self.failed, &*self.slow]);
+            rings.filter_map(|ring| slot(ring, slice)).for_each(|word| {
+                word.apply(|slot: Slot| (slot.cleared_for(slice), ()));
+            });
+        }
+        from.max(to)
+    }
+
+    fn sums(&self, generation: Generation, slice: u64) -> Sums {
+        let sum = |ring: &Ring| ring.iter().map(|word| self.held(word, generation, slice)).sum::<u64>();
+        let (failures, slow) = (sum(&self.failed), sum(&self.slow));
+        let owned = self.lanes.iter().take(lanes::owned_in_use(self.lanes.len()));
+        let shared = self.lanes.iter().skip(self.lanes.len() / 2);
+        Sums { calls: owned.chain(shared).map(|lane| sum(lane)).sum(), failures, slow }
+    }
+
+    /// What a slot holds of the window that ends with `slice`.
+    fn held(&self, word: &Cell, generation: Generation, slice: u64) -> u64 {
+        let slot: Slot = word.view();
+        let age = SLICE.get(SLICE.put_wrapping(slice.wrapping_sub(slot.slice)));
+        if slot.generation == generation && age < self.slices { slot.count } else { 0 }
+    }
+
+    /// What each slice of the window holds, with the greatest age an outcome in it can have. Newest first.
+    pub(super) fn slices(&self, generation: Generation, now: u64) -> alloc::vec::Vec<(u64, Sums)> {
+        let newest = self.slice(now);
+        let one = |ring: &Ring, slice: u64| {
+            let word = slot(ring, slice).map(Cell::view::<Slot>);
+            word.filter(|slot| slot.is(generation, slice)).map_or(0, |slot| slot.count)
+        };
+        let told = (0..self.slices).filter_map(|back| {
+            let slice = newest.checked_sub(back)?;
+            let calls = self.lanes.iter().map(|lane| one(lane, slice)).sum();
+            let sums = Sums { calls, failures: one(&self.failed, slice), slow: one(&self.slow, slice) };
+            (sums != Sums::default()).then_some((self.age(slice, newest, now), sums))
+        });
+        told.collect()
+    }
+
+    /// The time since `slice` began; while the clock stands before the newest slice, since then until that one began.
+    fn age(&self, slice: u64, newest: u64, now: u64) -> u64 {
+        let here = if self.number(now.into()) == Some(newest) { now & ((1 << self.shift) - 1) } else { 0 };
+        ((newest - slice) << self.shift) + here
+    }
+
+    /// Fills the window of a generation that has just begun with slices of these ages.
+    pub(super) fn fill(&self, generation: Generation, now: u64, slices: impl Iterator<Item = (u64, Sums)>) {
+        let newest = self.slice(now);
+        for (age, sums) in slices {
+            let Some(slice) = self.number(i128::from(now) - i128::from(age)) else { continue };
+            if slice > newest || newest - slice >= self.slices {
+                continue;
+            }
+            let shared = self.lanes.last().map(|lane| &**lane);
+            let rings =
+                [(shared, sums.calls), (Some(&*self.failed), sums.failures), (Some(&*self.slow), sums.slow)];
+            for (ring, count) in rings {
+                if let Some(word) = ring.and_then(|ring| slot(ring, slice)) {
+                    word.apply(|slot: Slot| (slot.add(generation, slice, count), ()));
+                }
+            }
+        }
+    }
+
+    /// The number of the slice an instant lies in. The clock's origin lies in slice 64, so that what a restored
+    /// window remembers from before it has a number too.
+    fn number(&self, nanos: i128) -> Option<u64> {
+        u64::try_from((nanos >> self.shift) + i128::from(SLOTS)).ok()
+    }
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "less than 64")]
+fn slot(ring: &Ring, slice: u64) -> Option<&Cell> {
+    ring.get((slice % SLOTS) as usize)
+}
+
+fn ring() -> Ring {
+    core::array::from_fn(|_| Cell::fresh())
+}
+
+/// The newest slice: a plain number.
+#[derive(Clone, Copy, Debug)]
+struct Head(u64);
+
+impl Meaning for Head {
+    fn encode(self) -> u64 {
+        self.0
+    }
+
+    fn decode(word: u64) -> Self {
+        Self(word)
+    }
+}
+
+/// The calls of one slice.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    generation: Generation,
+    slice: u64,
+    count: u64,
+}
+
+impl Slot {
+    #[inline]
+    fn is(self, generation: Generation, slice: u64) -> bool {
+        self.generation == generation && self.slice == SLICE.get(SLICE.put_wrapping(slice))
+    }
+
+    #[inline]
+    fn add(self, generation: Generation, slice: u64, n: u64) -> Self {
+        if self.is(generation, slice) {
+            Self { count: self.count.saturating_add(n), ..self }
+        } else if self.generation.is_after(generation)
+            || (self.generation == generation && self.is_after(slice))
+        {
+            self
+        } else {
+            Self { generation, slice, count: n }
+        }
+    }
+
+    /// Whether this slot was taken over by a later slice than that of somebody who was held up.
+    fn is_after(self, slice: u64) -> bool {
+        SLICE.get(SLICE.put_wrapping(self.slice.wrapping_sub(slice))) <= SLICE.max() / 2
+    }
+
+    /// Empty, unless it is of this slice already.
+    fn cleared_for(self, slice: u64) -> Self {
+        if self.is(self.generation, slice) { self } else { Self { slice, count: 0, ..self } }
+    }
+}
+
+impl Meaning for Slot {
+    #[inline]
+    fn encode(self) -> u64 {
+        STAMP.put_wrapping(self.generation.0.into()) | SLICE.put_wrapping(self.slice) | COUNT.put(self.count)
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "16 bits")]
+    fn decode(word: u64) -> Self {
+        Self {
+            generation: Generation(STAMP.get(word) as u16),
+            slice: SLICE.get(word),
+            count: COUNT.get(word),
+        }
+    }
+}
+
+#[cfg(all(test, not(fusebox_loom)))]
+mod tests {
+    use super::TimeWindow;
+    use crate::breaker::window::{Mark, Sums};
+    use crate::breaker::word::Generation;
+
+    const ONE: Generation = Generation(1);
+    const FAILED: Mark = Mark { failed: true, slow: false };
+    const SECOND: u64 = 1_000_000_000;
+
+    fn sums(calls: u64, failures: u64) -> Sums {
+        Sums { calls, failures, slow: 0 }
+    }
+
+    #[test]
+    fn an_outcome_leaves_never_late_and_at_most_a_tenth_early() {
+        for window in [1, 7, 19, 20, 21, 1_000, 10 * SECOND, 86_400 * SECOND, 3_000_000_007] {
+            for start in [0, 1, 12_345_678_901, window / 3, u64::MAX / 2] {
+                let memory = TimeWindow::of(window);
+                memory.success(ONE, start);
+                let held = |age: u64| memory.sums(ONE, memory.slice(start + age)).calls == 1;
+                let early = window - window / 10;
+                assert!(window < 20 || held(early - 1), "early: {window} ns from {start}");
+                assert!(!held(window), "late: {window} ns from {start}");
+            }
+        }
+    }
+
+    #[test]
+    fn time_stands_still_while_the_clock_steps_back() {
+        let window = TimeWindow::of(10 * SECOND);
+        window.marked(ONE, 100 * SECOND, FAILED);
+        assert_eq!(window.marked(ONE, 5 * SECOND, FAILED), sums(2, 2));
+        assert_eq!(window.marked(ONE, 200 * SECOND, FAILED), sums(1, 1));
+    }
+
+    #[test]
+    fn slots_of_idle_lanes_do_not_come_back_after_a_lap_of_their_bits() {
+        let window = TimeWindow::of(20);
+        std::thread::scope(|scope| drop(scope.spawn(|| window.success(ONE, 0))));
+        for now in 1..10_000 {
+            window.success(ONE, now);
+            assert!(window.sums(ONE, window.slice(now)).calls <= 21, "at {now}");
+        }
+    }
+
+    #[test]
+    fn a_jump_to_the_end_of_the_clock_leaves_an_empty_window() {
+        let window = TimeWindow::of(10 * SECOND);
+        window.success(ONE, 0);
+        assert_eq!(window.marked(ONE, u64::MAX, FAILED), sums(1, 1));
+    }
+
+    #[test]
+    fn what_was_told_of_a_window_fills_another() {
+        let window = TimeWindow::of(10 * SECOND);
+        for now in 0..9 {
+            window.marked(ONE, now * SECOND, FAILED);
+            window.success(ONE, now * SECOND);
+        }
+        let told = window.slices(ONE, 9 * SECOND);
+        let other = TimeWindow::of(10 * SECOND);
+        other.fill(Generation(4), 0, told.into_iter());
+        assert_eq!(other.marked(Generation(4), 0, FAILED), sums(19, 10), "from before the clock's origin");
+        let later = other.marked(Generation(4), 5 * SECOND, FAILED).failures;
+        assert!((2 + 3..=2 + 4).contains(&later), "{later}");
+    }
+}

@@ -1,0 +1,92 @@
+//! One word, changed by one loop: the only compare-and-swap loop of the crate.
+//!
+//! A rule is a pure function from a word's meaning to (its next meaning, what that says). The loop tries it until its
+//! swap wins or it changes nothing, and returns what the rule said of the change that took effect: to exactly the one
+//! caller whose swap won.
+
+use crate::sync::{AtomicU64, Ordering, const_fn};
+
+/// What a packed word means: decoding never fails, and encoding what was decoded decodes to the same again.
+pub(crate) trait Meaning: Copy {
+    fn encode(self) -> u64;
+    fn decode(word: u64) -> Self;
+}
+
+/// A word that threads share.
+#[derive(Debug)]
+pub(crate) struct Cell(AtomicU64);
+
+impl Cell {
+    const_fn! {
+        /// The zero word, which is every primitive's fresh state.
+        pub(crate) const fn fresh() -> Self {
+            Self(AtomicU64::new(0))
+        }
+    }
+
+    /// The raw word.
+    #[inline]
+    pub(crate) fn load(&self) -> u64 {
+        // Acquire: pairs with the Release of the swap in `apply`: who sees a state sees what its winner had seen
+        // and published before (companion words, marks in a window).
+        // Loom: `a_clock_reading_delayed_across_a_transition_frees_nobody_early`.
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// What the word means now.
+    #[inline]
+    pub(crate) fn view<M: Meaning>(&self) -> M {
+        M::decode(self.load())
+    }
+
+    /// Replaces the word with what `rule` makes of it, and returns what `rule` said of the change that took effect.
+    /// A rule that returns the meaning it was given writes nothing.
+    #[inline]
+    pub(crate) fn apply<M: Meaning, T>(&self, mut rule: impl FnMut(M) -> (M, T)) -> T {
+        let mut seen = self.load();
+        loop {
+            let (next, said) = rule(M::decode(seen));
+            let next = next.encode();
+            if next == seen {
+                return said;
+            }
+            // AcqRel: Release for whoever loads this state (see `load`), Acquire so that the winner has seen what
+            // the winner before it had. Acquire on failure: the rule runs again on what was found.
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return said,
+                Err(found) => seen = found,
+            }
+        }
+    }
+
+    /// As `apply`, for a word that only the calling thread writes: one load and one store, no swap.
+    #[inline]
+    pub(crate) fn apply_owned<M: Meaning>(&self, rule: impl FnOnce(M) -> M) {
+        // Relaxed: the last write was our own (or the last owner's, which `lanes` has made visible).
+        let next = rule(M::decode(self.0.load(Ordering::Relaxed)));
+        // Release: pairs with the Acquire of `load`: who sees a count sees what was counted before it.
+        self.0.store(next.encode(), Ordering::Release);
+    }
+}
+
+#[cfg(all(test, not(fusebox_loom)))]
+mod tests {
+    use super::{Cell, Meaning};
+
+    impl Meaning for u64 {
+        fn encode(self) -> u64 {
+            self
+        }
+        fn decode(word: u64) -> Self {
+            word
+        }
+    }
+
+    #[test]
+    fn what_the_rule_said_of_the_winning_change_is_returned() {
+        let cell = Cell::fresh();
+        assert_eq!(cell.apply(|n: u64| (n + 5, "added")), "added");
+        assert_eq!(cell.apply(|n: u64| (n, n)), 5);
+        assert_eq!(cell.view::<u64>(), 5);
+    }
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(any(feature = "std", fusebox_loom, test)), no_std)]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+pub mod breaker;
+pub mod observe;
+pub mod time;
+
+mod bits;
+mod cell;
+mod invalid;
+mod lanes;
+mod random;
+mod ratio;
+mod sync;
+
+/// The protocols below the primitives, for those who prove things about them.
+#[cfg(any(fusebox_loom, fusebox_fuzz))]
+#[doc(hidden)]
+pub mod proof {
+    pub use crate::lanes::Numbers;
+}
+
+pub use breaker::CircuitBreaker;
+pub use invalid::{InvalidPolicy, Value};
