@@ -4,12 +4,19 @@
 //! swap wins or it changes nothing, and returns what the rule said of the change that took effect: to exactly the one
 //! caller whose swap won.
 
-use crate::sync::{AtomicU64, Ordering, const_fn};
+use crate::sync::{AtomicU64, Ordering, const_fn, fence};
 
 /// What a packed word means: decoding never fails, and encoding what was decoded decodes to the same again.
 pub(crate) trait Meaning: Copy {
     fn encode(self) -> u64;
     fn decode(word: u64) -> Self;
+}
+
+/// Of two threads that each write a word, pass this, and read the other's, one at least sees what the other wrote.
+#[inline]
+pub(crate) fn full_fence() {
+    // SeqCst: pairs with itself on the other thread.
+    fence(Ordering::SeqCst);
 }
 
 /// A word that threads share.

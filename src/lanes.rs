@@ -10,7 +10,7 @@
 //!
 //! Without `std` nobody knows the thread, and all share.
 
-use crossbeam_utils::CachePadded;
+pub(crate) use crossbeam_utils::CachePadded;
 
 use crate::sync::{AtomicU64, Ordering, const_fn};
 

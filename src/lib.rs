@@ -1,6 +1,11 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(any(feature = "std", fusebox_loom, test)), no_std)]
 #![forbid(unsafe_code)]
+// core first, then alloc, then std: what a microcontroller lacks shows in the imports.
+#![cfg_attr(
+    not(test),
+    warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
@@ -13,6 +18,7 @@ pub mod time;
 mod bits;
 mod cell;
 mod invalid;
+#[cfg_attr(not(any(fusebox_loom, fusebox_fuzz)), expect(unreachable_pub, reason = "`proof` shows `Numbers`"))]
 mod lanes;
 mod random;
 mod ratio;
@@ -24,6 +30,9 @@ mod sync;
 pub mod proof {
     pub use crate::lanes::Numbers;
 }
+
+#[cfg(test)]
+mod floors;
 
 pub use breaker::CircuitBreaker;
 pub use invalid::{InvalidPolicy, Value};

@@ -40,26 +40,35 @@ use alloc::sync::Arc;
 /// # Ok::<(), fusebox::InvalidPolicy>(())
 /// ```
 pub trait Observer<E> {
-    /// Whether anybody listens. What is `false` here costs nothing at all: events are not even made.
-    const LISTENS: bool = true;
-
     /// Is told of one event.
     fn notice(&self, event: &E);
+
+    /// Whether anybody listens. Where it says no, events are not even made.
+    #[inline]
+    fn listens(&self) -> bool {
+        true
+    }
 }
 
 impl<E> Observer<E> for () {
-    const LISTENS: bool = false;
-
     #[inline]
     fn notice(&self, _: &E) {}
+
+    #[inline]
+    fn listens(&self) -> bool {
+        false
+    }
 }
 
-impl<E, O: Observer<E>> Observer<E> for &'static O {
-    const LISTENS: bool = O::LISTENS;
-
+impl<E, O: Observer<E> + ?Sized> Observer<E> for &'static O {
     #[inline]
     fn notice(&self, event: &E) {
         (**self).notice(event);
+    }
+
+    #[inline]
+    fn listens(&self) -> bool {
+        (**self).listens()
     }
 }
 
@@ -68,6 +77,11 @@ impl<E, O: Observer<E> + ?Sized> Observer<E> for Arc<O> {
     #[inline]
     fn notice(&self, event: &E) {
         (**self).notice(event);
+    }
+
+    #[inline]
+    fn listens(&self) -> bool {
+        (**self).listens()
     }
 }
 

@@ -29,6 +29,7 @@ impl Ratio {
     /// `value` times this, rounded down; `u64::MAX` where that does not fit.
     pub(crate) const fn of(self, value: u64) -> u64 {
         let product = value as u128 * self.0 as u128 / Self::ONE.0 as u128;
+        #[expect(clippy::cast_possible_truncation, reason = "it fits in the branch that casts it")]
         if product > u64::MAX as u128 { u64::MAX } else { product as u64 }
     }
 }

@@ -29,6 +29,35 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
+/// A number that one side shows and others look at.
+///
+/// Relaxed throughout: the number is the whole message, and nothing is published through it.
+#[derive(Debug)]
+pub(crate) struct Shown(AtomicU64);
+
+impl Shown {
+    const_fn! {
+        pub(crate) const fn zero() -> Self {
+            Self(AtomicU64::new(0))
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, number: u64) {
+        self.0.store(number, Ordering::Relaxed);
+    }
+
+    /// Sets it, unless it is higher already.
+    pub(crate) fn raise(&self, number: u64) {
+        self.0.fetch_max(number, Ordering::Relaxed);
+    }
+}
+
 /// Memory made at its first use, without a lock.
 ///
 /// Two threads may both make it; one of them is kept, the other dropped.

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use crate::sync::{AtomicU64, Ordering, const_fn};
+use crate::sync::{Shown, const_fn};
 
 /// An instant on a monotonic clock: whole nanoseconds since that clock's origin, 584 years of them.
 ///
@@ -58,6 +58,7 @@ impl Instant {
 /// A duration in nanoseconds, `u64::MAX` for what is longer than 584 years.
 pub(crate) const fn saturating_nanos(duration: Duration) -> u64 {
     let nanos = duration.as_nanos();
+    #[expect(clippy::cast_possible_truncation, reason = "it fits in the branch that casts it")]
     if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
 }
 
@@ -199,21 +200,20 @@ fn calibrate() -> &'static (quanta::Clock, u64) {
 /// # Ok::<(), fusebox::InvalidPolicy>(())
 /// ```
 #[derive(Debug)]
-pub struct ManualClock(AtomicU64);
+pub struct ManualClock(Shown);
 
 impl ManualClock {
     const_fn! {
         /// A clock that stands at its origin.
         #[must_use]
         pub const fn new() -> Self {
-            Self(AtomicU64::new(0))
+            Self(Shown::zero())
         }
     }
 
     /// Moves the clock to `now`, forwards or backwards.
     pub fn set(&self, now: Instant) {
-        // Relaxed: an instant is the whole message.
-        self.0.store(now.as_nanos(), Ordering::Relaxed);
+        self.0.set(now.as_nanos());
     }
 
     /// Moves the clock forwards, at most to its end.
@@ -231,8 +231,7 @@ impl Default for ManualClock {
 impl Clock for ManualClock {
     #[inline]
     fn now(&self) -> Instant {
-        // Relaxed: an instant is the whole message.
-        Instant(self.0.load(Ordering::Relaxed))
+        Instant(self.0.get())
     }
 }
 
@@ -253,21 +252,20 @@ impl Clock for ManualClock {
 /// assert!(breaker.call(|| Ok::<_, ()>(())).is_ok());
 /// ```
 #[derive(Debug)]
-pub struct CoarseClock(AtomicU64);
+pub struct CoarseClock(Shown);
 
 impl CoarseClock {
     const_fn! {
         /// A clock that stands at its origin.
         #[must_use]
         pub const fn new() -> Self {
-            Self(AtomicU64::new(0))
+            Self(Shown::zero())
         }
     }
 
     /// Moves the clock forwards to `now`; an instant before its own changes nothing.
     pub fn set(&self, now: Instant) {
-        // Relaxed: an instant is the whole message.
-        self.0.fetch_max(now.as_nanos(), Ordering::Relaxed);
+        self.0.raise(now.as_nanos());
     }
 
     /// Moves the clock forwards to what [`StdClock`] says.
@@ -321,8 +319,7 @@ impl Default for CoarseClock {
 impl Clock for CoarseClock {
     #[inline]
     fn now(&self) -> Instant {
-        // Relaxed: an instant is the whole message.
-        Instant(self.0.load(Ordering::Relaxed))
+        Instant(self.0.get())
     }
 }
 

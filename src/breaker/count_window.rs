@@ -21,14 +21,11 @@
 
 use alloc::boxed::Box;
 
-use crossbeam_utils::CachePadded;
-
 use crate::bits::Field;
 use crate::breaker::window::{Mark, Sums};
 use crate::breaker::word::Generation;
-use crate::cell::{Cell, Meaning};
-use crate::lanes::{self, Lane};
-use crate::sync::{Ordering, fence};
+use crate::cell::{self, Cell, Meaning};
+use crate::lanes::{self, CachePadded, Lane};
 
 const CALLS: Field = Field::lowest(48);
 const LANE_STAMP: Field = CALLS.above(16);
@@ -82,10 +79,10 @@ impl CountWindow {
     pub(super) fn marked(&self, generation: Generation, mark: Mark) -> Sums {
         self.success(generation);
         self.place(generation, mark);
-        // SeqCst: pairs with the same fence of another failing thread. Whichever comes first, the other one's sum,
+        // Pairs with the same fence of another failing thread. Whichever comes first, the other one's sum,
         // which comes after, sees its marks.
         // Loom: `two_failures_at_once_are_both_counted`.
-        fence(Ordering::SeqCst);
+        cell::full_fence();
         self.sums(generation)
     }
 

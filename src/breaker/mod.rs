@@ -68,6 +68,7 @@ mod stream;
 #[cfg(feature = "alloc")]
 mod time_window;
 mod window;
+#[cfg_attr(not(any(fusebox_loom, fusebox_fuzz)), expect(unreachable_pub, reason = "`proof` shows the view"))]
 mod word;
 
 /// The word, for those who prove things about it.
@@ -252,6 +253,7 @@ impl<P: Plan, C: Clock, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O,
 
     /// As [`call`](Self::call); `classify` says what of the results is a success, a failure, or neither.
     #[inline]
+    #[expect(clippy::needless_pass_by_value, reason = "a closure is handed over, as everywhere")]
     pub fn call_with<T, E>(
         &self,
         classify: impl Classify<T, E>,

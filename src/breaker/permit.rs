@@ -46,7 +46,7 @@ pub struct Pass {
 
 /// What its outcome counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grant {
+pub(super) enum Grant {
     Normal,
     Probe,
     /// Disabled: for nothing.
@@ -57,7 +57,7 @@ pub enum Grant {
 
 /// How a drop tells a panic from a cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unwinding {
+pub(super) enum Unwinding {
     /// Held across a closure only: a drop is that closure's panic.
     HeldByCall,
     /// Whether the thread was unwinding at the acquire.

@@ -47,7 +47,7 @@ pub struct FullPolicy {
 pub struct Window(pub(super) Span);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Span {
+pub(super) enum Span {
     Calls(u32),
     Time { nanos: u64 },
 }

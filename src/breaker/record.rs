@@ -245,7 +245,7 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
     /// Tells the observer, if there is one. With `std` its panic is caught and counted.
     #[inline]
     pub(super) fn tell(&self, event: impl FnOnce() -> Event) {
-        if O::LISTENS {
+        if self.observer.listens() {
             self.notice(&event());
         }
     }
@@ -254,7 +254,9 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
     fn notice(&self, event: &Event) {
         #[cfg(feature = "std")]
         {
-            use std::panic::{AssertUnwindSafe, catch_unwind};
+            use core::panic::AssertUnwindSafe;
+            use std::panic::catch_unwind;
+
             // Unwind-safe: no state of the breaker is held across a hook.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.observer.notice(event))) {
                 self.counters.add(Kind::HookPanicked);

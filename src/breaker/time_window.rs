@@ -18,14 +18,11 @@
 
 use alloc::boxed::Box;
 
-use crossbeam_utils::CachePadded;
-
 use crate::bits::Field;
 use crate::breaker::window::{Mark, Sums};
 use crate::breaker::word::Generation;
-use crate::cell::{Cell, Meaning};
-use crate::lanes::{self, Lane};
-use crate::sync::{Ordering, fence};
+use crate::cell::{self, Cell, Meaning};
+use crate::lanes::{self, CachePadded, Lane};
 
 const COUNT: Field = Field::lowest(36);
 const SLICE: Field = COUNT.above(12);
@@ -78,10 +75,10 @@ impl TimeWindow {
                 slot.apply(|slot: Slot| (slot.add(generation, slice, 1), ()));
             }
         }
-        // SeqCst: pairs with the same fence of another failing thread. Whichever comes first, the other one's sum,
+        // Pairs with the same fence of another failing thread. Whichever comes first, the other one's sum,
         // which comes after, sees its marks.
         // Loom: `two_failures_at_once_are_both_counted`.
-        fence(Ordering::SeqCst);
+        cell::full_fence();
         self.sums(generation, slice)
     }
 
@@ -181,7 +178,6 @@ impl TimeWindow {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "less than 64")]
 fn slot(ring: &Ring, slice: u64) -> Option<&Cell> {
     ring.get((slice % SLOTS) as usize)
 }

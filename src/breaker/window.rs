@@ -95,7 +95,7 @@ impl Remember for () {
 }
 
 #[cfg(not(feature = "alloc"))]
-pub use without::Memory;
+pub(super) use without::Memory;
 
 /// Without memory there is no window: a `FullPolicy` then has no rate.
 #[cfg(not(feature = "alloc"))]
@@ -130,7 +130,7 @@ mod without {
 }
 
 #[cfg(feature = "alloc")]
-pub use with::Memory;
+pub(super) use with::Memory;
 
 #[cfg(feature = "alloc")]
 mod with {
@@ -148,6 +148,7 @@ mod with {
     pub struct Memory(Once<Window>);
 
     #[derive(Debug)]
+    #[expect(clippy::large_enum_variant, reason = "made once a breaker, in memory of its own")]
     pub(in crate::breaker) enum Window {
         Calls(CountWindow),
         Time(TimeWindow),
