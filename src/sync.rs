@@ -97,7 +97,7 @@ impl<T> Once<T> {
 #[cfg(feature = "alloc")]
 pub(crate) fn parallelism() -> usize {
     #[cfg(fusebox_loom)]
-    return 2;
+    return 1;
     #[cfg(all(feature = "std", not(fusebox_loom)))]
     return std::thread::available_parallelism().map_or(1, core::num::NonZero::get);
     #[cfg(not(any(feature = "std", fusebox_loom)))]

@@ -7,6 +7,7 @@ use crate::breaker::counts::Counting;
 use crate::breaker::event::Event;
 use crate::breaker::outcome::State;
 use crate::breaker::plan::Plan;
+use crate::breaker::refusal::Refusal;
 use crate::breaker::rules::{self, Hand};
 use crate::breaker::word::{Mode, View};
 use crate::observe::Observer;
@@ -134,7 +135,7 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
             (view, known) = (next, Some(turn.known));
         }
         let refusal = match (view.mode, known) {
-            (Mode::Open { .. }, Some(known)) => Some(rules::refuse_open(now, known.mark.on_clock(), known)),
+            (Mode::Open { .. }, Some(known)) => Some(Refusal::while_open(now, known)),
             _ => None,
         };
         let opened = known.filter(|_| rules::in_outage(view.mode)).map(|known| known.opened);
@@ -144,7 +145,7 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
         };
         Status {
             state: rules::state(view.mode),
-            retry_after: refusal.and_then(|refusal| refusal.retry_after).map(Duration::from_nanos),
+            retry_after: refusal.and_then(Refusal::retry_after).map(Duration::from_nanos),
             open_for: opened.map(|opened| Duration::from_nanos(opened.elapsed(now))),
             consecutive_failures: if let Mode::Closed { failures } = view.mode { failures.into() } else { 0 },
             in_flight,

@@ -45,6 +45,9 @@ pub(super) struct Known {
 pub(super) struct Millis(pub(super) i64);
 
 impl Millis {
+    /// No instant: outside what a word holds.
+    pub(super) const UNKNOWN: Self = Self(i64::MIN);
+
     /// The millisecond an exact instant lies in.
     pub(super) fn floor(nanos: i128) -> Self {
         Self::clamp(nanos.div_euclid(NANOS_PER_MILLI))

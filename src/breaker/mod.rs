@@ -61,6 +61,7 @@ mod permit;
 mod plan;
 mod policy;
 mod record;
+mod refusal;
 mod rules;
 mod snapshot;
 #[cfg(feature = "stream")]
@@ -94,9 +95,9 @@ pub mod proof {
 #[cfg(all(test, not(fusebox_loom)))]
 mod tests;
 
-use core::fmt;
+use core::{fmt, mem};
 
-use crate::cell::{Cell, Meaning as _};
+use crate::cell::Cell;
 use crate::observe::Observer;
 use crate::sync::const_fn;
 use crate::time::{Clock, DefaultClock, Instant, TimeSource};
@@ -115,9 +116,11 @@ pub use stream::GuardedStream;
 
 use counts::Kind;
 use instants::Instants;
-use outcome::UNKNOWN;
+use outcome::UNCOUNTED;
 use permit::{Grant, Pass, Unwinding};
-use rules::{Admission, Refusal};
+use record::Ending;
+use refusal::Refusal;
+use rules::Admission;
 use window::Remember as _;
 use word::{Mode, View};
 
@@ -246,23 +249,40 @@ impl<P: Plan, C: Clock, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O,
     /// let error = breaker.call(|| "x".parse::<u8>()).unwrap_err();
     /// assert!(error.into_inner().is_some(), "the call was made, and gave this error");
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn call<T, E>(&self, call: impl FnOnce() -> Result<T, E>) -> Result<T, Error<E>> {
         self.call_with(ErrorsFail, call)
     }
 
     /// As [`call`](Self::call); `classify` says what of the results is a success, a failure, or neither.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::needless_pass_by_value, reason = "a closure is handed over, as everywhere")]
     pub fn call_with<T, E>(
         &self,
         classify: impl Classify<T, E>,
         call: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, Error<E>> {
-        let pass = self.admit(Unwinding::HeldByCall, None)?;
-        let permit = Permit::new(self, pass);
-        let result = call();
-        permit.record(classify.classify(&result));
+        let word = self.word.load();
+        let generation = word::generation(word);
+        // The path of a closed breaker stands apart, so that it stays in registers.
+        if !word::is_closed(word) || self.policy.base().slow_nanos().is_some() {
+            let now = self.instant(None);
+            if let Some(refusal) = self.refuse_while_open(word, now.as_nanos()) {
+                return Err(Error::Rejected(self.reject(refusal)));
+            }
+            let pass = self.admit_by_rule(Unwinding::HeldByCall, now)?;
+            let (result, verdict) = CallPanics::watch(self, pass, &classify, call);
+            self.end(pass, Ending::Said(verdict), None);
+            return result.map_err(Error::Inner);
+        }
+        self.counters.add(Kind::Admitted);
+        let pass = Pass::new(generation, Grant::Normal, Unwinding::HeldByCall, None);
+        let (result, verdict) = CallPanics::watch(self, pass, &classify, call);
+        if verdict == Verdict::Success && self.word.load() == word::healthy(generation) {
+            self.healthy_success(generation, None);
+        } else {
+            self.end_with_care(pass, Ending::Said(verdict), None);
+        }
         result.map_err(Error::Inner)
     }
 
@@ -364,26 +384,29 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
         Ok(Permit::new(alloc::sync::Arc::clone(self), pass))
     }
 
-    /// Lets a call through, or not.
-    #[inline]
+    /// Lets a call through, or not; while closed, without asking the time.
+    #[inline(always)]
     fn admit(&self, unwinding: Unwinding, at: Option<Instant>) -> Result<Pass, Rejected> {
         let word = self.word.load();
         let generation = word::generation(word);
-        if word == word::healthy(generation) {
+        if word::is_closed(word) {
             self.counters.add(Kind::Admitted);
-            let started = self.started(at);
-            return Ok(Pass::new(generation, Grant::Normal, unwinding, started));
+            return Ok(Pass::new(generation, Grant::Normal, unwinding, self.started(at)));
         }
-        let now = at.or_else(|| self.clock.time()).unwrap_or(Instant::ORIGIN);
-        if let View { mode: Mode::Open { .. }, shadow: false, .. } = View::decode(word) {
-            if let Some(known) = self.instants.known(generation) {
-                let end = known.mark.on_clock();
-                if end.is_none_or(|end| now.as_nanos() < end) {
-                    return Err(self.reject(rules::refuse_open(now.as_nanos(), end, known)));
-                }
-            }
+        let now = self.instant(at);
+        match self.refuse_while_open(word, now.as_nanos()) {
+            Some(refusal) => Err(self.reject(refusal)),
+            None => self.admit_by_rule(unwinding, now),
         }
-        self.admit_by_rule(unwinding, now)
+    }
+
+    /// The other frequent answer, without the loop: open, not in shadow, and not over yet.
+    #[inline(always)]
+    fn refuse_while_open(&self, word: u64, now: u64) -> Option<Refusal> {
+        let generation = word::plainly_open(word)?;
+        let known = self.instants.known(generation)?;
+        let end = known.mark.on_clock();
+        end.is_none_or(|end| now < end).then(|| Refusal::while_open(now, known))
     }
 
     /// When the call began, if its latency will matter.
@@ -425,7 +448,7 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn reject(&self, refusal: Refusal) -> Rejected {
         let rejected = Self::facts(refusal, self.counters.reject(Kind::Rejected));
         self.tell(|| Event::Rejected(rejected));
@@ -438,14 +461,39 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
         self.tell(|| Event::WouldReject(rejected));
     }
 
-    #[inline]
+    #[inline(always)]
     fn facts(refusal: Refusal, rejections: Option<u64>) -> Rejected {
-        Rejected {
-            state: refusal.state,
-            retry_after: refusal.retry_after.unwrap_or(UNKNOWN),
-            open_for: refusal.open_for.unwrap_or(UNKNOWN),
-            rejections: rejections.unwrap_or(UNKNOWN),
-        }
+        Rejected { refusal, rejections: rejections.unwrap_or(UNCOUNTED) }
+    }
+}
+
+/// Records the panic of a call that unwinds through [`CircuitBreaker::call`]; otherwise it is forgotten.
+struct CallPanics<'a, P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> {
+    breaker: &'a CircuitBreaker<P, C, O, N>,
+    pass: Pass,
+}
+
+impl<'a, P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CallPanics<'a, P, C, O, N> {
+    /// Makes the call and says what its result means.
+    #[inline(always)]
+    fn watch<T, E>(
+        breaker: &'a CircuitBreaker<P, C, O, N>,
+        pass: Pass,
+        classify: &impl Classify<T, E>,
+        call: impl FnOnce() -> Result<T, E>,
+    ) -> (Result<T, E>, Verdict) {
+        let watch = Self { breaker, pass };
+        let result = call();
+        let verdict = classify.classify(&result);
+        mem::forget(watch);
+        (result, verdict)
+    }
+}
+
+impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> Drop for CallPanics<'_, P, C, O, N> {
+    #[cold]
+    fn drop(&mut self) {
+        self.breaker.end_with_care(self.pass, Ending::Said(Verdict::Failure(FailureKind::Panic)), None);
     }
 }
 

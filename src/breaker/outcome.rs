@@ -3,6 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::breaker::refusal::Refusal;
+
 /// The state of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
@@ -142,60 +144,57 @@ impl<T, E> Classify<T, E> for ErrorsFail {
 /// assert_eq!(rejected.rejections(), Some(1));
 /// # Ok::<(), fusebox::InvalidPolicy>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Rejected {
-    pub(super) state: State,
-    /// Nanoseconds, `UNKNOWN` where it cannot be told; the same for the other two.
-    pub(super) retry_after: u64,
-    pub(super) open_for: u64,
+    pub(super) refusal: Refusal,
     pub(super) rejections: u64,
 }
 
-/// Stands for what cannot be told in the words of a [`Rejected`].
-pub(super) const UNKNOWN: u64 = u64::MAX;
-
-const fn known(word: u64) -> Option<u64> {
-    if word == UNKNOWN { None } else { Some(word) }
-}
+/// Stands for rejections that nobody counted.
+pub(super) const UNCOUNTED: u64 = u64::MAX;
 
 impl Rejected {
     /// The state that rejected.
     #[must_use]
     pub const fn state(&self) -> State {
-        self.state
+        self.refusal.state
     }
 
     /// How long to wait before it is worth asking again; nothing where that cannot be known (half-open, the ramp,
     /// forced open).
     #[must_use]
-    pub const fn retry_after(&self) -> Option<Duration> {
-        match known(self.retry_after) {
-            Some(nanos) => Some(Duration::from_nanos(nanos)),
-            None => None,
-        }
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.refusal.retry_after().map(Duration::from_nanos)
     }
 
-    /// The time since the latest opening.
+    /// The time since the latest opening. Up to 1 ms long.
     #[must_use]
-    pub const fn open_for(&self) -> Option<Duration> {
-        match known(self.open_for) {
-            Some(nanos) => Some(Duration::from_nanos(nanos)),
-            None => None,
-        }
+    pub fn open_for(&self) -> Option<Duration> {
+        self.refusal.open_for().map(Duration::from_nanos)
     }
 
     /// How many calls were rejected since the latest opening, this one included: for breakers that count
     /// ([`counted`](crate::CircuitBreaker::counted)). Exact on one thread; it may lag behind other threads.
     #[must_use]
     pub const fn rejections(&self) -> Option<u64> {
-        known(self.rejections)
+        if self.rejections == UNCOUNTED { None } else { Some(self.rejections) }
     }
 }
+
+/// By the facts they tell.
+impl PartialEq for Rejected {
+    fn eq(&self, other: &Self) -> bool {
+        let facts = |of: &Self| (of.state(), of.retry_after(), of.open_for(), of.rejections());
+        facts(self) == facts(other)
+    }
+}
+
+impl Eq for Rejected {}
 
 impl fmt::Debug for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rejected")
-            .field("state", &self.state)
+            .field("state", &self.state())
             .field("retry_after", &self.retry_after())
             .field("open_for", &self.open_for())
             .field("rejections", &self.rejections())
@@ -205,7 +204,7 @@ impl fmt::Debug for Rejected {
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rejected by the circuit breaker ({})", self.state)?;
+        write!(f, "rejected by the circuit breaker ({})", self.state())?;
         match self.retry_after() {
             Some(wait) => write!(f, ", retry after {wait:?}"),
             None => Ok(()),

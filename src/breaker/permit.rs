@@ -30,7 +30,8 @@ use crate::time::{Clock, Instant, TimeSource};
 #[must_use = "dropping a permit cancels the call: say its outcome"]
 pub struct Permit<R: Holder> {
     holder: R,
-    pub(super) pass: Pass,
+    pass: Pass,
+    over: bool,
 }
 
 /// What a permit remembers.
@@ -39,10 +40,12 @@ pub struct Pass {
     pub(super) generation: Generation,
     pub(super) kind: Grant,
     pub(super) unwinding: Unwinding,
-    /// When the call began, where that matters (a slow limit).
-    pub(super) started: Option<Instant>,
-    over: bool,
+    /// When the call began, in nanoseconds, where that matters (a slow limit).
+    started: u64,
 }
+
+/// Stands for a beginning that nobody asks for.
+const NOT_ASKED: u64 = u64::MAX;
 
 /// What its outcome counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +95,15 @@ impl Pass {
         unwinding: Unwinding,
         started: Option<Instant>,
     ) -> Self {
-        Self { generation, kind, unwinding, started, over: false }
+        let started = match started {
+            Some(instant) => instant.as_nanos(),
+            None => NOT_ASKED,
+        };
+        Self { generation, kind, unwinding, started }
+    }
+
+    pub(super) fn started(self) -> Option<Instant> {
+        (self.started != NOT_ASKED).then_some(Instant::from_nanos(self.started))
     }
 }
 
@@ -154,7 +165,7 @@ use crate::breaker::record::Ending;
 impl<R: Holder> Permit<R> {
     #[inline]
     pub(super) const fn new(holder: R, pass: Pass) -> Self {
-        Self { holder, pass }
+        Self { holder, pass, over: false }
     }
 
     /// The generation that gave it.
@@ -171,7 +182,7 @@ impl<R: Holder> Permit<R> {
 
     #[inline]
     fn end(mut self, ending: Ending, at: Option<Instant>) {
-        self.pass.over = true;
+        self.over = true;
         self.holder.end(self.pass, ending, at);
     }
 
@@ -275,7 +286,7 @@ where
 impl<R: Holder> Drop for Permit<R> {
     #[inline]
     fn drop(&mut self) {
-        if !self.pass.over {
+        if !self.over {
             let panicked = self.pass.unwinding.has_begun();
             let ending =
                 if panicked { Ending::Said(Verdict::Failure(FailureKind::Panic)) } else { Ending::Dropped };
@@ -289,7 +300,7 @@ impl<R: Holder> core::fmt::Debug for Permit<R> {
         f.debug_struct("Permit")
             .field("generation", &self.pass.generation.0)
             .field("kind", &self.pass.kind)
-            .field("started", &self.pass.started)
+            .field("started", &self.pass.started())
             .finish_non_exhaustive()
     }
 }

@@ -27,7 +27,7 @@ pub(super) mod sealed {
         fn base(&self) -> &Policy;
 
         #[inline]
-        fn rate(&self) -> Option<Rate> {
+        fn rate(&self) -> Option<&Rate> {
             None
         }
 
@@ -72,8 +72,8 @@ impl Shape for FullPolicy {
     }
 
     #[inline]
-    fn rate(&self) -> Option<Rate> {
-        self.rate
+    fn rate(&self) -> Option<&Rate> {
+        self.rate.as_ref()
     }
 
     #[inline]

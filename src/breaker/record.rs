@@ -7,8 +7,8 @@ use crate::breaker::outcome::{FailureKind, State, Verdict};
 use crate::breaker::permit::{Grant, Pass};
 use crate::breaker::plan::Plan;
 use crate::breaker::policy::{Rate, Span};
-use crate::breaker::rules::{self, Outcome, Recorded, Turn};
-use crate::breaker::window::{Mark, Remember as _, Sums};
+use crate::breaker::rules::{self, Outcome, Recorded, Row, Turn};
+use crate::breaker::window::{Mark, Remember as _};
 use crate::breaker::word::{self, Generation, Mode, View};
 use crate::observe::Observer;
 use crate::time::{Instant, TimeSource};
@@ -34,24 +34,29 @@ struct Judged {
 }
 
 impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O, N> {
-    /// Takes a permit's ending. The healthy path: a success while closed, without a row of failures to end.
-    #[inline]
+    /// Takes a permit's ending.
+    #[inline(always)]
     pub(super) fn end(&self, pass: Pass, ending: Ending, at: Option<Instant>) {
         let plain = matches!((ending, pass.kind), (Ending::Said(Verdict::Success), Grant::Normal))
             && self.policy.base().slow_nanos().is_none();
         if plain && self.word.load() == word::healthy(pass.generation) {
-            if let Some(rate) = self.policy.rate() {
-                self.memory.success(rate, pass.generation, self.window_time(rate, at));
-            }
-            self.counters.add(Kind::Succeeded);
-            return;
+            return self.healthy_success(pass.generation, at);
         }
         self.end_with_care(pass, ending, at);
     }
 
+    /// A success while closed, without a row of failures to end: the healthy path.
+    #[inline]
+    pub(super) fn healthy_success(&self, generation: Generation, at: Option<Instant>) {
+        if let Some(rate) = self.policy.rate() {
+            self.memory.success(rate, generation, self.window_time(rate, at));
+        }
+        self.counters.add(Kind::Succeeded);
+    }
+
     /// The time, for a window that goes by it.
     #[inline]
-    fn window_time(&self, rate: Rate, at: Option<Instant>) -> u64 {
+    fn window_time(&self, rate: &Rate, at: Option<Instant>) -> u64 {
         match rate.span {
             Span::Calls(_) => 0,
             Span::Time { .. } => self.instant(at).as_nanos(),
@@ -65,7 +70,7 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
     }
 
     #[inline(never)]
-    fn end_with_care(&self, pass: Pass, ending: Ending, at: Option<Instant>) {
+    pub(super) fn end_with_care(&self, pass: Pass, ending: Ending, at: Option<Instant>) {
         match pass.kind {
             Grant::Normal | Grant::Probe => {}
             Grant::Shadow => return self.counters.add(Kind::Shadowed),
@@ -97,7 +102,7 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
         };
         let counted = Some(counted);
         let (Some(limit), Some(started), false) =
-            (self.policy.base().slow_nanos(), pass.started, outcome == Outcome::Nothing)
+            (self.policy.base().slow_nanos(), pass.started(), outcome == Outcome::Nothing)
         else {
             return Judged { outcome, counted, slow: false, at };
         };
@@ -116,7 +121,7 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
     }
 
     /// Under a rate, while closed: into the window, and the breaker trips if that is too much.
-    fn record_in_window(&self, generation: Generation, judged: Judged, rate: Rate) {
+    fn record_in_window(&self, generation: Generation, judged: Judged, rate: &Rate) {
         self.count(judged.counted);
         let failed = matches!(judged.outcome, Outcome::Failure(_));
         let slow = judged.slow && self.policy.slow_percent().is_some();
@@ -135,66 +140,62 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
             })
         });
         self.settle(turn);
-        if let Outcome::Failure(kind) = judged.outcome {
-            self.tell_failure(kind, sums, rate, generation);
-        }
+        self.tell_failure(judged.outcome, sums.failures(), sums.threshold(rate), generation);
         self.tell_turn(turn);
-    }
-
-    fn tell_failure(&self, kind: FailureKind, sums: Sums, rate: Rate, generation: Generation) {
-        self.tell(|| {
-            let (failures, threshold) = (sums.failures(), sums.threshold(rate));
-            Event::Failure(Failure { kind, failures, threshold, generation: generation.0 })
-        });
     }
 
     /// Into the word, by the rules. The clock is read only if they ask for the time.
     fn record_by_rule(&self, generation: Generation, judged: Judged) {
         let outcome = judged.outcome;
-        let mut recorded =
-            self.word.apply(|view: View| rules::record(view, generation, outcome, None, None, &self.policy));
-        if recorded == Recorded::NeedsTime {
-            let now = self.instant(judged.at).as_nanos();
-            recorded = self.word.apply(|view: View| {
-                let known = self.instants.known(view.generation);
-                rules::record(view, generation, outcome, Some(now), known, &self.policy)
-            });
-        }
-        match recorded {
-            Recorded::Counted { turn } => {
-                self.settle(turn);
+        match self.word.apply(|view: View| rules::record_row(view, generation, outcome, &self.policy)) {
+            Row::Counted => self.count(judged.counted),
+            Row::Failed { failures } => {
                 self.count(judged.counted);
-                self.tell_turn(turn);
+                self.tell_row(outcome, failures.into(), generation);
             }
-            Recorded::Failed { failures, threshold, turn } => {
-                self.settle(turn);
-                self.count(judged.counted);
-                self.tell_row(outcome, failures, threshold, generation, turn.is_some());
-                self.tell_turn(turn);
-            }
-            Recorded::Late { turn } => {
-                self.settle(turn);
-                self.count(judged.counted.map(|_| Kind::Late));
-                self.tell_turn(turn);
-            }
-            // Asked with the time, the rules have all they need.
-            Recorded::NeedsTime => {}
+            Row::Late => self.count(judged.counted.map(|_| Kind::Late)),
+            Row::NeedsTime => self.record_in_time(generation, judged),
         }
     }
 
-    fn tell_row(
-        &self,
-        outcome: Outcome,
-        failures: u32,
-        threshold: u32,
-        generation: Generation,
-        opened: bool,
-    ) {
-        let Outcome::Failure(kind) = outcome else { return };
-        let generation = generation.0;
-        self.tell(|| Event::Failure(Failure { kind, failures, threshold, generation }));
-        if !opened && threshold - failures <= 2 {
-            self.tell(|| Event::NearTrip(NearTrip { failures, threshold, generation }));
+    #[cold]
+    fn record_in_time(&self, generation: Generation, judged: Judged) {
+        let now = self.instant(judged.at).as_nanos();
+        let recorded = self.word.apply(|view: View| {
+            let known = self.instants.known(view.generation);
+            rules::record(view, generation, judged.outcome, now, known, &self.policy)
+        });
+        let (Recorded::Counted { turn } | Recorded::Failed { turn, .. } | Recorded::Late { turn }) = recorded;
+        self.settle(turn);
+        match recorded {
+            Recorded::Counted { .. } => self.count(judged.counted),
+            Recorded::Failed { failures, .. } => {
+                self.count(judged.counted);
+                match turn.map(|turn| turn.change.from) {
+                    // While half-open or on the ramp, one failure is all it takes.
+                    Some(State::HalfOpen | State::Recovering) => {
+                        self.tell_failure(judged.outcome, 1, 1, generation);
+                    }
+                    _ => self.tell_row(judged.outcome, failures.into(), generation),
+                }
+            }
+            Recorded::Late { .. } => self.count(judged.counted.map(|_| Kind::Late)),
+        }
+        self.tell_turn(turn);
+    }
+
+    fn tell_row(&self, outcome: Outcome, failures: u32, generation: Generation) {
+        let threshold = u32::from(self.policy.base().threshold);
+        self.tell_failure(outcome, failures, threshold, generation);
+        if failures < threshold && threshold - failures <= 2 {
+            self.tell(|| Event::NearTrip(NearTrip { failures, threshold, generation: generation.0 }));
+        }
+    }
+
+    #[inline]
+    fn tell_failure(&self, outcome: Outcome, failures: u32, threshold: u32, generation: Generation) {
+        if let Outcome::Failure(kind) = outcome {
+            self.tell(|| Event::Failure(Failure { kind, failures, threshold, generation: generation.0 }));
         }
     }
 

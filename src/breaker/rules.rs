@@ -26,6 +26,7 @@ use crate::breaker::instants::{Known, Millis};
 use crate::breaker::outcome::{FailureKind, State};
 use crate::breaker::plan::Plan;
 use crate::breaker::policy::Ramp;
+use crate::breaker::refusal::Refusal;
 use crate::breaker::word::{Generation, Mode, View};
 use crate::time::Instant;
 
@@ -41,31 +42,33 @@ pub(super) enum Admission {
     Turned(Turn),
 }
 
-/// Why there is no permit, in nanoseconds; nothing where it cannot be known.
+/// What an outcome did to the row of failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) state: State,
-    pub(super) retry_after: Option<u64>,
-    pub(super) open_for: Option<u64>,
+pub(super) enum Row {
+    Counted,
+    Failed {
+        failures: u16,
+    },
+    /// Of another generation.
+    Late,
+    /// It may change the state, which depends on the time.
+    NeedsTime,
 }
 
-/// What an outcome did.
+/// What an outcome did, in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recorded {
     Counted {
         turn: Option<Turn>,
     },
     Failed {
-        failures: u32,
-        threshold: u32,
+        failures: u16,
         turn: Option<Turn>,
     },
     /// Of another generation, or after the deadline of its own (then that deadline took effect).
     Late {
         turn: Option<Turn>,
     },
-    /// It depends on the time, and none was given.
-    NeedsTime,
 }
 
 /// What is recorded.
@@ -92,12 +95,13 @@ pub(super) fn admit<P: Plan>(view: View, now: u64, known: Option<Known>, policy:
         (Mode::Disabled, _) => return (view, Admission::Bypassed),
         (Mode::Open { streak }, Some(known)) => return admit_open(view, streak, now, known),
         (Mode::ForcedOpen, known) => {
-            return (view, refused(State::ForcedOpen, known.map(|known| known.opened.elapsed(now))));
+            let refusal = Refusal::without_wait(State::ForcedOpen, now, known);
+            return (view, Admission::Refused(refusal));
         }
         (mode, Some(known)) => (mode, known),
-        (mode, None) => return (view, refused(state(mode), None)),
+        (mode, None) => return (view, Admission::Refused(Refusal::without_wait(state(mode), now, None))),
     };
-    let open_for = Some(known.opened.elapsed(now));
+    let refused = Admission::Refused(Refusal::without_wait(state(mode), now, Some(known)));
     match deadline_passed(view, now, known, policy) {
         Some((next, turn)) => (next, Admission::Turned(turn)),
         None => match mode {
@@ -111,11 +115,10 @@ pub(super) fn admit<P: Plan>(view: View, now: u64, known: Option<Known>, policy:
                 let (permitted, position, step) =
                     ramp_admits(policy, position, step, now, began(known, slack));
                 let next = view.with(Mode::Recovering { position, step, streak, slack });
-                let answer =
-                    if permitted { Admission::Permitted(None) } else { refused(State::Recovering, open_for) };
+                let answer = if permitted { Admission::Permitted(None) } else { refused };
                 (next, answer)
             }
-            _ => (view, refused(state(mode), open_for)),
+            _ => (view, refused),
         },
     }
 }
@@ -131,78 +134,57 @@ fn admit_open(view: View, streak: u16, now: u64, known: Known) -> (View, Admissi
                 Admission::Permitted(Some(turn(view, next, Why::OpenElapsed, now, Known { mark, ..known }))),
             )
         }
-        end => (view, Admission::Refused(refuse_open(now, end, known))),
+        _ => (view, Admission::Refused(Refusal::while_open(now, known))),
     }
 }
 
-/// The facts of a rejection while open. While the clock stands before the opening, time stands still.
+/// Records an outcome that can neither open nor close anything: the common case, without the time.
 #[inline]
-pub(super) fn refuse_open(now: u64, end: Option<u64>, known: Known) -> Refusal {
-    let stood = now.max(known.opened.on_clock().unwrap_or(u64::MAX));
-    let left = match end {
-        Some(end) => end.saturating_sub(stood),
-        None => beyond_the_clock(known.mark, stood),
-    };
-    Refusal { state: State::Open, retry_after: Some(left), open_for: Some(known.opened.elapsed(now)) }
+pub(super) fn record_row<P: Plan>(
+    view: View,
+    generation: Generation,
+    outcome: Outcome,
+    policy: &P,
+) -> (View, Row) {
+    if view.generation != generation {
+        return (view, Row::Late);
+    }
+    match (view.mode, outcome) {
+        (Mode::Closed { .. }, Outcome::Nothing) => (view, Row::Counted),
+        (Mode::Closed { .. }, Outcome::Success) => (view.with(Mode::Closed { failures: 0 }), Row::Counted),
+        (Mode::Closed { failures }, Outcome::Failure(_))
+            if failures.saturating_add(1) < policy.base().threshold =>
+        {
+            let failures = failures + 1;
+            (view.with(Mode::Closed { failures }), Row::Failed { failures })
+        }
+        _ => (view, Row::NeedsTime),
+    }
 }
 
-#[cold]
-fn beyond_the_clock(end: Millis, now: u64) -> u64 {
-    u64::try_from(end.nanos() - i128::from(now)).unwrap_or(u64::MAX)
-}
-
-fn refused(state: State, open_for: Option<u64>) -> Admission {
-    Admission::Refused(Refusal { state, retry_after: None, open_for })
-}
-
-/// Records what became of a permit of `generation`. A failure under a rate is judged by its window, then [`trip`]s.
-#[inline]
+/// Records what became of a permit of `generation`, at `now`. (Under a rate a closed breaker's outcomes go into its
+/// window instead, and it [`trip`]s.)
 pub(super) fn record<P: Plan>(
     view: View,
     generation: Generation,
     outcome: Outcome,
-    now: Option<u64>,
+    now: u64,
     known: Option<Known>,
     policy: &P,
 ) -> (View, Recorded) {
-    if view.generation != generation {
-        return (view, Recorded::Late { turn: None });
-    }
-    match (view.mode, now) {
-        (Mode::Closed { failures }, now) => record_closed(view, failures, outcome, now, known, policy),
-        (Mode::HalfOpen { .. } | Mode::Recovering { .. }, None) => (view, Recorded::NeedsTime),
-        (Mode::HalfOpen { .. } | Mode::Recovering { .. }, Some(now)) => {
+    match (record_row(view, generation, outcome, policy), view.mode, outcome) {
+        ((next, Row::Counted), _, _) => (next, Recorded::Counted { turn: None }),
+        ((next, Row::Failed { failures }), _, _) => (next, Recorded::Failed { failures, turn: None }),
+        ((_, Row::NeedsTime), Mode::Closed { failures }, _) => {
+            let failures = failures.saturating_add(1);
+            let (next, turn) = open(view, 1, stand_still(view, now, known), Why::Failures, known, policy);
+            (next, Recorded::Failed { failures, turn: Some(turn) })
+        }
+        ((_, Row::NeedsTime), Mode::HalfOpen { .. } | Mode::Recovering { .. }, outcome) => {
             record_trial(view, outcome, now, known, policy)
         }
-        // No permit of these is ever recorded.
-        (Mode::Open { .. } | Mode::ForcedOpen | Mode::Disabled, _) => (view, Recorded::Late { turn: None }),
-    }
-}
-
-#[inline]
-fn record_closed<P: Plan>(
-    view: View,
-    row: u16,
-    outcome: Outcome,
-    now: Option<u64>,
-    known: Option<Known>,
-    policy: &P,
-) -> (View, Recorded) {
-    let threshold = policy.base().threshold;
-    match outcome {
-        Outcome::Nothing => (view, Recorded::Counted { turn: None }),
-        Outcome::Success => (view.with(Mode::Closed { failures: 0 }), Recorded::Counted { turn: None }),
-        Outcome::Failure(_) => {
-            let failures = row.saturating_add(1);
-            let told =
-                |turn| Recorded::Failed { failures: failures.into(), threshold: threshold.into(), turn };
-            if failures < threshold {
-                return (view.with(Mode::Closed { failures }), told(None));
-            }
-            let Some(now) = now else { return (view, Recorded::NeedsTime) };
-            let (next, turn) = open(view, 1, stand_still(view, now, known), Why::Failures, known, policy);
-            (next, told(Some(turn)))
-        }
+        // No permit of the other states is ever recorded.
+        ((_, Row::NeedsTime | Row::Late), _, _) => (view, Recorded::Late { turn: None }),
     }
 }
 
@@ -218,7 +200,7 @@ fn record_trial<P: Plan>(
         return (next, Recorded::Late { turn: Some(turn) });
     }
     let at = stand_still(view, now, known);
-    let failed = |turn| Recorded::Failed { failures: 1, threshold: 1, turn: Some(turn) };
+    let failed = |turn| Recorded::Failed { failures: 1, turn: Some(turn) };
     match (view.mode, outcome) {
         (Mode::HalfOpen { streak, .. }, Outcome::Failure(_)) => {
             let (next, turn) = open(view, streak.saturating_add(1), at, Why::ProbeFailed, known, policy);

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::instants::{Known, Millis};
 use super::outcome::FailureKind;
-use super::rules::{self, Admission, Hand, Outcome, Recorded};
+use super::rules::{self, Admission, Hand, Outcome, Recorded, Row};
 use super::word::{Generation, Mode, View};
 use super::{CircuitBreaker, Event, FullPolicy, Policy, State, Why};
 use crate::observe::observe_with;
@@ -42,7 +42,7 @@ fn admit(mode: Mode, second: u64) -> (View, Admission) {
 }
 
 fn record(mode: Mode, outcome: Outcome, second: u64) -> (View, Recorded) {
-    rules::record(view(mode), Generation(7), outcome, Some(second * SECOND), Some(known()), &POLICY)
+    rules::record(view(mode), Generation(7), outcome, second * SECOND, Some(known()), &POLICY)
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn closed_permits() {
 fn closed_counts_failures_in_a_row_and_a_success_ends_the_row() {
     let (next, recorded) = record(Mode::Closed { failures: 1 }, FAILURE, 100);
     assert_eq!(next.mode, Mode::Closed { failures: 2 });
-    assert_eq!(recorded, Recorded::Failed { failures: 2, threshold: 3, turn: None });
+    assert_eq!(recorded, Recorded::Failed { failures: 2, turn: None });
     assert_eq!(
         record(Mode::Closed { failures: 2 }, Outcome::Success, 100).0.mode,
         Mode::Closed { failures: 0 }
@@ -70,16 +70,13 @@ fn closed_counts_failures_in_a_row_and_a_success_ends_the_row() {
 
 #[test]
 fn closed_opens_at_the_threshold_and_asks_for_the_time_only_then() {
-    let untimed = |failures| {
-        rules::record(view(Mode::Closed { failures }), Generation(7), FAILURE, None, None, &POLICY).1
-    };
-    assert!(matches!(untimed(1), Recorded::Failed { .. }));
-    assert_eq!(untimed(2), Recorded::NeedsTime);
+    let untimed =
+        |failures| rules::record_row(view(Mode::Closed { failures }), Generation(7), FAILURE, &POLICY).1;
+    assert_eq!(untimed(1), Row::Failed { failures: 2 });
+    assert_eq!(untimed(2), Row::NeedsTime);
     let (next, recorded) = record(Mode::Closed { failures: 2 }, FAILURE, 200);
     assert_eq!((next.mode, next.generation), (Mode::Open { streak: 1 }, Generation(8)));
-    let Recorded::Failed { failures: 3, threshold: 3, turn: Some(turn) } = recorded else {
-        panic!("{recorded:?}")
-    };
+    let Recorded::Failed { failures: 3, turn: Some(turn) } = recorded else { panic!("{recorded:?}") };
     assert_eq!(
         (turn.change.from, turn.change.to, turn.change.why),
         (State::Closed, State::Open, Why::Failures)
@@ -93,7 +90,7 @@ fn open_refuses_with_the_time_left_until_exactly_its_end() {
         rules::admit(view(Mode::Open { streak: 1 }), 100 * SECOND - 1, Some(known()), &POLICY);
     let Admission::Refused(refusal) = admission else { panic!("{admission:?}") };
     assert_eq!(next, view(Mode::Open { streak: 1 }));
-    assert_eq!((refusal.retry_after, refusal.open_for), (Some(1), Some(10 * SECOND - 1)));
+    assert_eq!((refusal.retry_after(), refusal.open_for()), (Some(1), Some(10 * SECOND - 1)));
     let (next, admission) = admit(Mode::Open { streak: 1 }, 100);
     assert_eq!(next.mode, half_open(1, 0));
     assert!(matches!(admission, Admission::Permitted(Some(turn)) if turn.change.why == Why::OpenElapsed));
@@ -103,7 +100,7 @@ fn open_refuses_with_the_time_left_until_exactly_its_end() {
 fn open_refuses_while_its_instants_are_not_known() {
     let (next, admission) = rules::admit(view(Mode::Open { streak: 1 }), u64::MAX, None, &POLICY);
     assert_eq!(next, view(Mode::Open { streak: 1 }));
-    assert!(matches!(admission, Admission::Refused(refusal) if refusal.retry_after.is_none()));
+    assert!(matches!(admission, Admission::Refused(refusal) if refusal.retry_after().is_none()));
 }
 
 #[test]
@@ -111,7 +108,7 @@ fn half_open_admits_up_to_its_limit_and_tells_no_wait_above_it() {
     assert_eq!(admit(half_open(1, 0), 101), (view(half_open(2, 0)), Admission::Permitted(None)));
     let (next, admission) = admit(half_open(2, 0), 101);
     assert_eq!(next, view(half_open(2, 0)));
-    assert!(matches!(admission, Admission::Refused(refusal) if refusal.retry_after.is_none()));
+    assert!(matches!(admission, Admission::Refused(refusal) if refusal.retry_after().is_none()));
 }
 
 #[test]
@@ -153,7 +150,7 @@ fn an_outcome_at_the_deadline_or_of_another_generation_is_late() {
     assert_eq!(next.mode, Mode::Open { streak: 2 });
     assert!(matches!(recorded, Recorded::Late { turn: Some(_) }));
     for mode in [Mode::Closed { failures: 2 }, half_open(1, 1), ramp(0, 0), Mode::Open { streak: 1 }] {
-        let late = rules::record(view(mode), Generation(6), FAILURE, Some(u64::MAX), Some(known()), &POLICY);
+        let late = rules::record(view(mode), Generation(6), FAILURE, u64::MAX, Some(known()), &POLICY);
         assert_eq!(late, (view(mode), Recorded::Late { turn: None }), "{mode:?}");
     }
 }
@@ -219,7 +216,7 @@ fn an_opening_under_a_clock_that_steps_back_counts_from_where_time_stood() {
         view(Mode::Closed { failures: 2 }),
         Generation(7),
         FAILURE,
-        Some(SECOND),
+        SECOND,
         Some(closed),
         &POLICY,
     );

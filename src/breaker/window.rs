@@ -26,7 +26,7 @@ pub struct Sums {
 
 impl Sums {
     /// Whether these are too many failures or slow calls.
-    pub(super) fn judge(self, rate: Rate, slow_percent: Option<u8>) -> Option<Why> {
+    pub(super) fn judge(self, rate: &Rate, slow_percent: Option<u8>) -> Option<Why> {
         let reaches =
             |count: u64, percent: u8| count.saturating_mul(100) >= self.calls.saturating_mul(percent.into());
         if self.calls < rate.minimum_calls.into() {
@@ -39,7 +39,7 @@ impl Sums {
     }
 
     /// How many failures open at this number of calls.
-    pub(super) fn threshold(self, rate: Rate) -> u32 {
+    pub(super) fn threshold(self, rate: &Rate) -> u32 {
         let calls = self.calls.max(rate.minimum_calls.into());
         clamp(calls.saturating_mul(rate.percent.into()).div_ceil(100))
     }
@@ -56,42 +56,42 @@ fn clamp(count: u64) -> u32 {
 /// Where a policy's windows are kept.
 pub trait Remember {
     /// Makes the memory, if it is not there yet.
-    fn warm_up(&self, rate: Option<Rate>);
+    fn warm_up(&self, rate: Option<&Rate>);
 
     /// Counts a call that neither failed nor was slow.
-    fn success(&self, rate: Rate, generation: Generation, now: u64);
+    fn success(&self, rate: &Rate, generation: Generation, now: u64);
 
     /// Counts a call that failed or was slow, and sums up.
-    fn marked(&self, rate: Rate, generation: Generation, now: u64, mark: Mark) -> Sums;
+    fn marked(&self, rate: &Rate, generation: Generation, now: u64, mark: Mark) -> Sums;
 
     /// What the window of this generation holds, as plain data.
     #[cfg(feature = "alloc")]
-    fn told(&self, rate: Rate, generation: Generation, now: u64) -> Option<WindowSnapshot>;
+    fn told(&self, rate: &Rate, generation: Generation, now: u64) -> Option<WindowSnapshot>;
 
     /// Fills the window of a generation that has just begun with what was told `passed` nanoseconds ago.
     #[cfg(feature = "alloc")]
-    fn fill(&self, rate: Rate, generation: Generation, now: u64, passed: u64, window: &WindowSnapshot);
+    fn fill(&self, rate: &Rate, generation: Generation, now: u64, passed: u64, window: &WindowSnapshot);
 }
 
 impl Remember for () {
     #[inline]
-    fn warm_up(&self, _: Option<Rate>) {}
+    fn warm_up(&self, _: Option<&Rate>) {}
 
     #[inline]
-    fn success(&self, _: Rate, _: Generation, _: u64) {}
+    fn success(&self, _: &Rate, _: Generation, _: u64) {}
 
     #[inline]
-    fn marked(&self, _: Rate, _: Generation, _: u64, _: Mark) -> Sums {
+    fn marked(&self, _: &Rate, _: Generation, _: u64, _: Mark) -> Sums {
         Sums::default()
     }
 
     #[cfg(feature = "alloc")]
-    fn told(&self, _: Rate, _: Generation, _: u64) -> Option<WindowSnapshot> {
+    fn told(&self, _: &Rate, _: Generation, _: u64) -> Option<WindowSnapshot> {
         None
     }
 
     #[cfg(feature = "alloc")]
-    fn fill(&self, _: Rate, _: Generation, _: u64, _: u64, _: &WindowSnapshot) {}
+    fn fill(&self, _: &Rate, _: Generation, _: u64, _: u64, _: &WindowSnapshot) {}
 }
 
 #[cfg(not(feature = "alloc"))]
@@ -111,15 +111,15 @@ mod without {
     }
 
     impl super::Remember for Memory {
-        fn warm_up(&self, rate: Option<super::Rate>) {
+        fn warm_up(&self, rate: Option<&super::Rate>) {
             ().warm_up(rate);
         }
-        fn success(&self, rate: super::Rate, generation: super::Generation, now: u64) {
+        fn success(&self, rate: &super::Rate, generation: super::Generation, now: u64) {
             ().success(rate, generation, now);
         }
         fn marked(
             &self,
-            rate: super::Rate,
+            rate: &super::Rate,
             of: super::Generation,
             now: u64,
             mark: super::Mark,
@@ -160,7 +160,7 @@ mod with {
         }
 
         #[inline]
-        pub(in crate::breaker) fn window(&self, rate: Rate) -> &Window {
+        pub(in crate::breaker) fn window(&self, rate: &Rate) -> &Window {
             match self.0.get() {
                 Some(window) => window,
                 None => self.make(rate),
@@ -168,7 +168,7 @@ mod with {
         }
 
         #[cold]
-        fn make(&self, rate: Rate) -> &Window {
+        fn make(&self, rate: &Rate) -> &Window {
             self.0.get_or_make(|| match rate.span {
                 Span::Calls(calls) => Window::Calls(CountWindow::of(calls)),
                 Span::Time { nanos } => Window::Time(TimeWindow::of(nanos)),
@@ -177,14 +177,14 @@ mod with {
     }
 
     impl Remember for Memory {
-        fn warm_up(&self, rate: Option<Rate>) {
+        fn warm_up(&self, rate: Option<&Rate>) {
             if let Some(rate) = rate {
                 self.window(rate);
             }
         }
 
         #[inline]
-        fn success(&self, rate: Rate, generation: Generation, now: u64) {
+        fn success(&self, rate: &Rate, generation: Generation, now: u64) {
             match self.window(rate) {
                 Window::Calls(window) => window.success(generation),
                 Window::Time(window) => window.success(generation, now),
@@ -192,14 +192,14 @@ mod with {
         }
 
         #[cold]
-        fn marked(&self, rate: Rate, generation: Generation, now: u64, mark: Mark) -> Sums {
+        fn marked(&self, rate: &Rate, generation: Generation, now: u64, mark: Mark) -> Sums {
             match self.window(rate) {
                 Window::Calls(window) => window.marked(generation, mark),
                 Window::Time(window) => window.marked(generation, now, mark),
             }
         }
 
-        fn told(&self, rate: Rate, generation: Generation, now: u64) -> Option<WindowSnapshot> {
+        fn told(&self, rate: &Rate, generation: Generation, now: u64) -> Option<WindowSnapshot> {
             Some(match self.window(rate) {
                 Window::Calls(window) => {
                     let (calls, marks) = window.marks(generation);
@@ -217,7 +217,7 @@ mod with {
             })
         }
 
-        fn fill(&self, rate: Rate, generation: Generation, now: u64, passed: u64, window: &WindowSnapshot) {
+        fn fill(&self, rate: &Rate, generation: Generation, now: u64, passed: u64, window: &WindowSnapshot) {
             match (self.window(rate), window) {
                 (Window::Calls(ours), WindowSnapshot::Calls { calls, marks }) => {
                     ours.fill(generation, *calls, marks);

@@ -37,6 +37,13 @@ const STREAK: Field = SUCCESSES.above(12);
 const SLACK: Field = STREAK.above(20);
 const GENERATION: Field = SLACK.above(16);
 
+const CLOSED: u64 = 0;
+const OPEN: u64 = 1;
+const HALF_OPEN: u64 = 2;
+const RECOVERING: u64 = 3;
+const FORCED_OPEN: u64 = 4;
+const DISABLED: u64 = 5;
+
 const _: () = assert!(GENERATION.end() == u64::BITS, "the fields tile the word");
 const _: () = assert!(STEP.end() == SUCCESSES.end(), "both payloads end below the streak");
 const _: () = assert!(FAILURES.end() <= SLACK.end(), "the row fits the payload");
@@ -118,11 +125,23 @@ impl View {
     }
 }
 
-/// The word of a closed breaker without a row of failures, in a given generation: the one word that a call may pass
-/// without looking closer.
+/// Whether a word says closed, whatever its row of failures, in shadow or not.
+#[inline]
+pub(super) const fn is_closed(word: u64) -> bool {
+    TAG.get(word) == CLOSED
+}
+
+/// The word of a closed breaker without a row of failures, in a given generation: the one word that a success need not
+/// change.
 #[inline]
 pub(super) const fn healthy(generation: Generation) -> u64 {
     GENERATION.put_wrapping(generation.0 as u64)
+}
+
+/// The generation of a word that says open and not in shadow, and nothing of any other.
+#[inline]
+pub(super) const fn plainly_open(word: u64) -> Option<Generation> {
+    if TAG.get(word) == OPEN && SHADOW.get(word) == 0 { Some(generation(word)) } else { None }
 }
 
 /// The generation of a word.
@@ -135,54 +154,67 @@ pub(super) const fn generation(word: u64) -> Generation {
 impl Meaning for View {
     #[inline]
     fn encode(self) -> u64 {
-        let (tag, payload) = match self.mode {
-            Mode::Closed { failures } => (0, FAILURES.put(failures.into())),
-            Mode::Open { streak } => (1, STREAK.put(streak.into())),
-            Mode::HalfOpen { in_flight, successes, streak, slack } => (
-                2,
-                IN_FLIGHT.put(in_flight.into())
-                    | SUCCESSES.put(successes.into())
-                    | STREAK.put(streak.into())
-                    | SLACK.put(slack.into()),
-            ),
-            Mode::Recovering { position, step, streak, slack } => (
-                3,
-                POSITION.put(position.into())
-                    | STEP.put(step.into())
-                    | STREAK.put(streak.into())
-                    | SLACK.put(slack.into()),
-            ),
-            Mode::ForcedOpen => (4, 0),
-            Mode::Disabled => (5, 0),
+        // A row of failures is what is written most: it takes no jump by table.
+        let state = match self.mode {
+            Mode::Closed { failures } => FAILURES.put(failures.into()) | TAG.put(CLOSED),
+            other => encode_other(other),
         };
-        GENERATION.put_wrapping(self.generation.0.into())
-            | payload
-            | SHADOW.put(self.shadow.into())
-            | TAG.put(tag)
+        GENERATION.put_wrapping(self.generation.0.into()) | state | SHADOW.put(self.shadow.into())
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "each field is narrower than the type it is read as")]
+    #[expect(clippy::cast_possible_truncation, reason = "the field is 16 bits wide")]
     fn decode(word: u64) -> Self {
         let mode = match TAG.get(word) {
-            0 => Mode::Closed { failures: FAILURES.get(word) as u16 },
-            1 => Mode::Open { streak: STREAK.get(word) as u16 },
-            2 => Mode::HalfOpen {
-                in_flight: IN_FLIGHT.get(word) as u8,
-                successes: SUCCESSES.get(word) as u8,
-                streak: STREAK.get(word) as u16,
-                slack: SLACK.get(word) as u32,
-            },
-            3 => Mode::Recovering {
-                position: POSITION.get(word) as u8,
-                step: STEP.get(word) as u8,
-                streak: STREAK.get(word) as u16,
-                slack: SLACK.get(word) as u32,
-            },
-            5 => Mode::Disabled,
-            _ => Mode::ForcedOpen,
+            CLOSED => Mode::Closed { failures: FAILURES.get(word) as u16 },
+            tag => decode_other(tag, word),
         };
         Self { generation: generation(word), shadow: SHADOW.get(word) == 1, mode }
+    }
+}
+
+#[inline(never)]
+fn encode_other(mode: Mode) -> u64 {
+    let (tag, payload) = match mode {
+        Mode::Closed { failures } => (CLOSED, FAILURES.put(failures.into())),
+        Mode::Open { streak } => (OPEN, STREAK.put(streak.into())),
+        Mode::HalfOpen { in_flight, successes, streak, slack } => (
+            HALF_OPEN,
+            IN_FLIGHT.put(in_flight.into())
+                | SUCCESSES.put(successes.into())
+                | STREAK.put(streak.into())
+                | SLACK.put(slack.into()),
+        ),
+        Mode::Recovering { position, step, streak, slack } => (
+            RECOVERING,
+            POSITION.put(position.into())
+                | STEP.put(step.into())
+                | STREAK.put(streak.into())
+                | SLACK.put(slack.into()),
+        ),
+        Mode::ForcedOpen => (FORCED_OPEN, 0),
+        Mode::Disabled => (DISABLED, 0),
+    };
+    payload | TAG.put(tag)
+}
+
+#[inline(never)]
+#[expect(clippy::cast_possible_truncation, reason = "each field is narrower than the type it is read as")]
+fn decode_other(tag: u64, word: u64) -> Mode {
+    let (streak, slack) = (STREAK.get(word) as u16, SLACK.get(word) as u32);
+    match tag {
+        OPEN => Mode::Open { streak },
+        HALF_OPEN => Mode::HalfOpen {
+            in_flight: IN_FLIGHT.get(word) as u8,
+            successes: SUCCESSES.get(word) as u8,
+            streak,
+            slack,
+        },
+        RECOVERING => {
+            Mode::Recovering { position: POSITION.get(word) as u8, step: STEP.get(word) as u8, streak, slack }
+        }
+        DISABLED => Mode::Disabled,
+        _ => Mode::ForcedOpen,
     }
 }
 
