@@ -10,7 +10,8 @@
 //! ```
 //!
 //! 1. `head` is the newest slice anybody was in. It never goes back: while a clock steps back, time stands still.
-//! 2. Who moves `head` on clears the slots of the slices it passes, so a slot's twelve bits are never a lap old.
+//! 2. Who moves `head` on clears the slots of the slices it passes, so a slot's twelve bits are never a lap old. (After
+//!    a jump of the clock by 4 032 slices or more, a call that another thread counts meanwhile may be cleared with them.)
 //! 3. A call counts itself before it marks itself, and sums read marks first: no rate is ever taken for too high.
 //! 4. Two failures at once: both mark before a fence and sum after it, so one at least sees both.
 //! 5. With n slices in the window, a slice leaves when the n-th after it begins: up to a tenth of the window early,
@@ -104,11 +105,13 @@ impl TimeWindow {
     #[cold]
     fn move_on(&self, to: u64) -> u64 {
         let from = self.head.apply(|Head(head)| (Head(head.max(to)), head));
+        // So many slices on that a slot's bits may have come round: what they say then is not looked at.
+        let come_round = to.saturating_sub(from) > SLICE.max() - SLOTS;
         // Of many passed slices the last ones use every slot.
         for slice in (from + 1).max(to.saturating_sub(SLOTS - 1))..=to {
             let rings = self.lanes.iter().map(|lane| &**lane).chain([&*self.failed, &*self.slow]);
             rings.filter_map(|ring| slot(ring, slice)).for_each(|word| {
-                word.apply(|slot: Slot| (slot.cleared_for(slice), ()));
+                word.apply(|slot: Slot| (slot.cleared_for(slice, come_round), ()));
             });
         }
         from.max(to)
@@ -233,8 +236,8 @@ impl Slot {
     }
 
     /// Empty, unless it is of this slice already.
-    fn cleared_for(self, slice: u64) -> Self {
-        if self.is(self.generation, slice) { self } else { Self { slice, count: 0, ..self } }
+    fn cleared_for(self, slice: u64, come_round: bool) -> Self {
+        if !come_round && self.is(self.generation, slice) { self } else { Self { slice, count: 0, ..self } }
     }
 }
 
@@ -298,6 +301,15 @@ mod tests {
         for now in 1..10_000 {
             window.success(ONE, now);
             assert!(window.sums(ONE, window.slice(now)).calls <= 21, "at {now}");
+        }
+    }
+
+    #[test]
+    fn a_jump_by_laps_of_a_slots_bits_leaves_an_empty_window() {
+        for laps in [1, 2, 1 << 20] {
+            let window = TimeWindow::of(20);
+            window.marked(ONE, 5, FAILED);
+            assert_eq!(window.marked(ONE, 5 + (laps << 12), FAILED), sums(1, 1), "{laps} laps");
         }
     }
 
