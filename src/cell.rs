@@ -4,7 +4,7 @@
 //! swap wins or it changes nothing, and returns what the rule said of the change that took effect: to exactly the one
 //! caller whose swap won.
 
-use crate::sync::{AtomicU64, Ordering, const_fn, fence};
+use crate::sync::{AtomicU64, Ordering, const_fn};
 
 /// What a packed word means: decoding never fails, and encoding what was decoded decodes to the same again.
 pub(crate) trait Meaning: Copy {
@@ -13,10 +13,11 @@ pub(crate) trait Meaning: Copy {
 }
 
 /// Of two threads that each write a word, pass this, and read the other's, one at least sees what the other wrote.
+#[cfg(feature = "alloc")]
 #[inline]
 pub(crate) fn full_fence() {
     // SeqCst: pairs with itself on the other thread.
-    fence(Ordering::SeqCst);
+    crate::sync::fence(Ordering::SeqCst);
 }
 
 /// A word that threads share.
@@ -67,6 +68,7 @@ impl Cell {
     }
 
     /// As `apply`, for a word that only the calling thread writes: one load and one store, no swap.
+    #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn apply_owned<M: Meaning>(&self, rule: impl FnOnce(M) -> M) {
         // Relaxed: the last write was our own (or the last owner's, which `lanes` has made visible).

@@ -209,17 +209,11 @@ fn highest() -> usize {
 }
 
 /// The numbers 0 to 63, each held by at most one.
-#[cfg_attr(
-    not(any(test, feature = "std", fusebox_loom)),
-    expect(dead_code, reason = "threads are known with std only")
-)]
+#[cfg(any(test, feature = "std", fusebox_loom, fusebox_fuzz))]
 #[derive(Debug)]
 pub struct Numbers(AtomicU64);
 
-#[cfg_attr(
-    not(any(test, feature = "std", fusebox_loom)),
-    expect(dead_code, reason = "threads are known with std only")
-)]
+#[cfg(any(test, feature = "std", fusebox_loom, fusebox_fuzz))]
 impl Numbers {
     const MOST: usize = u64::BITS as usize;
 

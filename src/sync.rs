@@ -10,7 +10,9 @@
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 
 #[cfg(not(fusebox_loom))]
-pub(crate) use core::sync::atomic::{Ordering, fence};
+pub(crate) use core::sync::atomic::Ordering;
+#[cfg(all(feature = "alloc", not(fusebox_loom)))]
+pub(crate) use core::sync::atomic::fence;
 
 #[cfg(all(not(fusebox_loom), target_has_atomic = "64"))]
 pub(crate) use core::sync::atomic::AtomicU64;

@@ -7,7 +7,9 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::breaker::builder::{Full, Plain, PolicyBuilder};
+#[cfg(feature = "alloc")]
+use crate::breaker::builder::Full;
+use crate::breaker::builder::{Plain, PolicyBuilder};
 use crate::ratio::Ratio;
 use crate::time::saturating_nanos;
 

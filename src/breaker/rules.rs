@@ -231,7 +231,6 @@ fn record_trial<P: Plan>(
 }
 
 /// Opens a breaker that is still closed in `generation`: its window says so.
-#[cfg_attr(not(feature = "alloc"), expect(dead_code, reason = "windows need memory"))]
 pub(super) fn trip<P: Plan>(
     view: View,
     generation: Generation,

@@ -10,8 +10,11 @@ use crate::breaker::instants::{Known, Millis};
 use crate::breaker::outcome::State;
 use crate::breaker::plan::Plan;
 use crate::breaker::rules::{self, Turn};
+#[cfg(feature = "alloc")]
 use crate::breaker::window::Remember as _;
-use crate::breaker::word::{Generation, Mode, View};
+#[cfg(feature = "alloc")]
+use crate::breaker::word::Generation;
+use crate::breaker::word::{Mode, View};
 use crate::observe::Observer;
 use crate::time::{Instant, TimeSource, saturating_nanos};
 
