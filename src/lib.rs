@@ -18,7 +18,7 @@ pub mod time;
 mod bits;
 mod cell;
 mod invalid;
-#[cfg_attr(not(any(fusebox_loom, fusebox_fuzz)), expect(unreachable_pub, reason = "`proof` shows `Numbers`"))]
+#[cfg_attr(not(any(fusebox_loom, fusebox_fuzz)), allow(unreachable_pub, reason = "`proof` shows `Numbers`"))]
 mod lanes;
 mod random;
 mod ratio;

@@ -49,7 +49,9 @@
 //! be a moment old. Instants stand in companion words that the winner publishes after its swap; who comes in between
 //! is rejected, without `retry_after`.
 
+mod admit;
 mod builder;
+mod check;
 #[cfg(feature = "alloc")]
 mod count_window;
 mod counts;
@@ -116,13 +118,10 @@ pub use stream::GuardedStream;
 
 use counts::Kind;
 use instants::Instants;
-use outcome::UNCOUNTED;
 use permit::{Grant, Pass, Unwinding};
 use record::Ending;
-use refusal::Refusal;
-use rules::Admission;
 use window::Remember as _;
-use word::{Mode, View};
+use word::View;
 
 /// A circuit breaker; see the [module](self).
 ///
@@ -382,88 +381,6 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
     ) -> Result<Permit<alloc::sync::Arc<Self>>, Rejected> {
         let pass = self.admit(Unwinding::now(), Some(now))?;
         Ok(Permit::new(alloc::sync::Arc::clone(self), pass))
-    }
-
-    /// Lets a call through, or not; while closed, without asking the time.
-    #[inline(always)]
-    fn admit(&self, unwinding: Unwinding, at: Option<Instant>) -> Result<Pass, Rejected> {
-        let word = self.word.load();
-        let generation = word::generation(word);
-        if word::is_closed(word) {
-            self.counters.add(Kind::Admitted);
-            return Ok(Pass::new(generation, Grant::Normal, unwinding, self.started(at)));
-        }
-        let now = self.instant(at);
-        match self.refuse_while_open(word, now.as_nanos()) {
-            Some(refusal) => Err(self.reject(refusal)),
-            None => self.admit_by_rule(unwinding, now),
-        }
-    }
-
-    /// The other frequent answer, without the loop: open, not in shadow, and not over yet.
-    #[inline(always)]
-    fn refuse_while_open(&self, word: u64, now: u64) -> Option<Refusal> {
-        let generation = word::plainly_open(word)?;
-        let known = self.instants.known(generation)?;
-        let end = known.mark.on_clock();
-        end.is_none_or(|end| now < end).then(|| Refusal::while_open(now, known))
-    }
-
-    /// When the call began, if its latency will matter.
-    #[inline]
-    fn started(&self, at: Option<Instant>) -> Option<Instant> {
-        self.policy.base().slow_nanos().and_then(|_| at.or_else(|| self.clock.time()))
-    }
-
-    #[inline(never)]
-    fn admit_by_rule(&self, unwinding: Unwinding, now: Instant) -> Result<Pass, Rejected> {
-        loop {
-            let (before, admission) = self.word.apply(|view: View| {
-                let known = self.instants.known(view.generation);
-                let (next, admission) = rules::admit(view, now.as_nanos(), known, &self.policy);
-                (next, (next, admission))
-            });
-            let grant = match admission {
-                Admission::Permitted(turn) => {
-                    if let Some(turn) = turn {
-                        self.turned(turn);
-                    }
-                    if matches!(before.mode, Mode::HalfOpen { .. }) { Grant::Probe } else { Grant::Normal }
-                }
-                Admission::Bypassed => Grant::Bypass,
-                Admission::Refused(refusal) if before.shadow => {
-                    self.would_reject(refusal);
-                    Grant::Shadow
-                }
-                Admission::Refused(refusal) => return Err(self.reject(refusal)),
-                // Due since a while: a state that lasts follows within two more rounds.
-                Admission::Turned(turn) => {
-                    self.turned(turn);
-                    continue;
-                }
-            };
-            self.counters.add(Kind::Admitted);
-            let started = self.policy.base().slow_nanos().map(|_| now);
-            return Ok(Pass::new(before.generation, grant, unwinding, started));
-        }
-    }
-
-    #[inline(always)]
-    fn reject(&self, refusal: Refusal) -> Rejected {
-        let rejected = Self::facts(refusal, self.counters.reject(Kind::Rejected));
-        self.tell(|| Event::Rejected(rejected));
-        rejected
-    }
-
-    #[cold]
-    fn would_reject(&self, refusal: Refusal) {
-        let rejected = Self::facts(refusal, self.counters.reject(Kind::WouldReject));
-        self.tell(|| Event::WouldReject(rejected));
-    }
-
-    #[inline(always)]
-    fn facts(refusal: Refusal, rejections: Option<u64>) -> Rejected {
-        Rejected { refusal, rejections: rejections.unwrap_or(UNCOUNTED) }
     }
 }
 
