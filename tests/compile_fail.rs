@@ -1,0 +1,213 @@
+//! What can never work does not compile: each misuse beside its twin, which differs in one value and compiles.
+//!
+//! A package of one binary for each is written under the build folder and given to `cargo check`, twice. What the
+//! compiler says of a misuse must name our rule, or its own error code; how it words the rest is its affair, so that
+//! another version of it breaks nothing here.
+
+#![cfg(feature = "std")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may stop at what it did not expect")]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{env, fs};
+
+struct Case {
+    name: &'static str,
+    /// Stands in `main`.
+    misuse: &'static str,
+    twin: &'static str,
+    /// What the compiler must say of the misuse.
+    says: &'static str,
+}
+
+macro_rules! constant {
+    ($name:literal: $misuse:literal, $twin:literal => $says:literal) => {
+        Case {
+            name: $name,
+            misuse: concat!("const _: FullPolicy = Policy::", $misuse, ".full().constant();"),
+            twin: concat!("const _: FullPolicy = Policy::", $twin, ".full().constant();"),
+            says: $says,
+        }
+    };
+}
+
+/// Policies in const items.
+const CONSTANTS: &[Case] = &[
+    constant!("threshold_of_zero": "consecutive_failures(0)", "consecutive_failures(1)"
+        => "consecutive_failures must be from 1 to 65535"),
+    constant!("threshold_too_great": "consecutive_failures(65_536)", "consecutive_failures(65_535)"
+        => "consecutive_failures must be from 1 to 65535"),
+    constant!("open_for_no_time":
+        "consecutive_failures(1).open_duration(Duration::ZERO)",
+        "consecutive_failures(1).open_duration(Duration::from_nanos(1))" => "open_duration must be from 1 ns"),
+    constant!("open_for_ever":
+        "consecutive_failures(1).open_duration(Duration::MAX)",
+        "consecutive_failures(1).open_duration(Duration::from_secs(315_576_000))" => "open_duration must be from 1 ns"),
+    constant!("no_probes":
+        "consecutive_failures(1).half_open_calls(0)", "consecutive_failures(1).half_open_calls(1)"
+        => "half_open_calls must be from 1 to 63"),
+    constant!("too_many_probes":
+        "consecutive_failures(1).half_open_calls(64)", "consecutive_failures(1).half_open_calls(63)"
+        => "half_open_calls must be from 1 to 63"),
+    constant!("no_successes":
+        "consecutive_failures(1).success_threshold(0)", "consecutive_failures(1).success_threshold(1)"
+        => "success_threshold must be from 1 to 63"),
+    constant!("half_open_for_no_time":
+        "consecutive_failures(1).half_open_timeout(Duration::ZERO)",
+        "consecutive_failures(1).without_half_open_timeout()" => "half_open_timeout must be from 1 ns"),
+    constant!("percent_of_zero":
+        "failure_rate(0, Window::calls(10), 5)", "failure_rate(1, Window::calls(10), 5)"
+        => "percent must be from 1 to 100"),
+    constant!("percent_of_101":
+        "failure_rate(101, Window::calls(10), 5)", "failure_rate(100, Window::calls(10), 5)"
+        => "percent must be from 1 to 100"),
+    constant!("window_of_no_calls":
+        "failure_rate(50, Window::calls(0), 1)", "failure_rate(50, Window::calls(1), 1)"
+        => "window must be from 1 to 1048576 calls"),
+    constant!("window_of_no_time":
+        "failure_rate(50, Window::time(Duration::ZERO), 1)",
+        "failure_rate(50, Window::time(Duration::from_nanos(1)), 1)" => "window must be from 1 ns"),
+    constant!("no_minimum":
+        "failure_rate(50, Window::calls(10), 0)", "failure_rate(50, Window::calls(10), 1)"
+        => "minimum_calls must be 1 at least"),
+    constant!("minimum_over_the_window":
+        "failure_rate(50, Window::calls(10), 11)", "failure_rate(50, Window::calls(10), 10)"
+        => "minimum_calls must not be more calls than the window holds"),
+    constant!("slow_percent_of_101":
+        "failure_rate(50, Window::calls(10), 5).slow_call_percent(Duration::from_secs(1), 101)",
+        "failure_rate(50, Window::calls(10), 5).slow_call_percent(Duration::from_secs(1), 100)"
+        => "percent must be from 1 to 100"),
+    constant!("slow_percent_without_a_window":
+        "consecutive_failures(1).slow_call_percent(Duration::from_secs(1), 50)",
+        "consecutive_failures(1).slow_call_as_failure(Duration::from_secs(1))"
+        => "percent must come with a failure rate"),
+    constant!("factor_under_one":
+        "consecutive_failures(1).open_growth(0.9, Duration::from_secs(60))",
+        "consecutive_failures(1).open_growth(1.0, Duration::from_secs(60))" => "factor must be from 1"),
+    constant!("factor_that_is_no_number":
+        "consecutive_failures(1).open_growth(f64::NAN, Duration::from_secs(60))",
+        "consecutive_failures(1).open_growth(1.5, Duration::from_secs(60))" => "factor must be from 1"),
+    constant!("cap_under_the_open_duration":
+        "consecutive_failures(1).open_duration(Duration::from_secs(10)).open_growth(2.0, Duration::from_secs(9))",
+        "consecutive_failures(1).open_duration(Duration::from_secs(10)).open_growth(2.0, Duration::from_secs(10))"
+        => "cap must not be under the open duration"),
+    constant!("negative_jitter":
+        "consecutive_failures(1).open_jitter(-0.1)", "consecutive_failures(1).open_jitter(0.1)"
+        => "jitter must be from 0"),
+    constant!("ramp_without_a_step":
+        "consecutive_failures(1).ramp(&[], Duration::from_secs(1))",
+        "consecutive_failures(1).ramp(&[10], Duration::from_secs(1))" => "percents must name at least one step"),
+    constant!("ramp_of_101_percent":
+        "consecutive_failures(1).ramp(&[10, 101], Duration::from_secs(1))",
+        "consecutive_failures(1).ramp(&[10, 100], Duration::from_secs(1))" => "percents must be from 1 to 100"),
+    constant!("ramp_of_too_many_steps":
+        "consecutive_failures(1).ramp(&[1; 17], Duration::from_secs(1))",
+        "consecutive_failures(1).ramp(&[1; 16], Duration::from_secs(1))" => "percents must be 16 steps at most"),
+    constant!("ramp_of_no_time":
+        "consecutive_failures(1).ramp(&[10], Duration::ZERO)",
+        "consecutive_failures(1).ramp(&[10], Duration::from_nanos(1))" => "step must be from 1 ns"),
+];
+
+/// What the types forbid.
+const TYPES: &[Case] = &[
+    Case {
+        name: "a_static_of_a_bad_policy",
+        misuse: "static _B: CircuitBreaker = CircuitBreaker::new(Policy::consecutive_failures(0).constant());",
+        twin: "static _B: CircuitBreaker = CircuitBreaker::new(Policy::consecutive_failures(1).constant());",
+        says: "consecutive_failures must be from 1 to 65535",
+    },
+    Case {
+        name: "a_plain_breaker_of_a_full_policy",
+        misuse: "static _B: CircuitBreaker = CircuitBreaker::new(Policy::consecutive_failures(1).full().constant());",
+        twin: "static _B: CircuitBreaker<FullPolicy> =
+            CircuitBreaker::new(Policy::consecutive_failures(1).full().constant());",
+        says: "E0308",
+    },
+    Case {
+        name: "counts_that_nobody_counted",
+        misuse: "CircuitBreaker::new(Policy::consecutive_failures(1).constant()).counts();",
+        twin: "CircuitBreaker::new(Policy::consecutive_failures(1).constant()).counted().counts();",
+        says: "E0599",
+    },
+    Case {
+        name: "a_permit_that_ends_twice",
+        misuse: "let breaker = CircuitBreaker::new(Policy::consecutive_failures(1).constant());
+            let permit = breaker.acquire().unwrap(); permit.success(); permit.failure();",
+        twin: "let breaker = CircuitBreaker::new(Policy::consecutive_failures(1).constant());
+            let permit = breaker.acquire().unwrap(); permit.success();",
+        says: "E0382",
+    },
+    Case {
+        name: "a_permit_that_outlives_its_breaker",
+        misuse: "let permit = { let breaker = CircuitBreaker::new(Policy::consecutive_failures(1).constant());
+            breaker.acquire().unwrap() }; permit.success();",
+        twin: "let permit = { let breaker = Arc::new(CircuitBreaker::new(Policy::consecutive_failures(1).constant()));
+            breaker.acquire_owned().unwrap() }; permit.success();",
+        says: "E0597",
+    },
+];
+
+#[test]
+fn what_can_never_work_does_not_compile() {
+    let cases: Vec<&Case> = CONSTANTS.iter().chain(TYPES).collect();
+    let package = write_package(&cases);
+
+    let twins = check(&package, &cases, "twin");
+    assert!(twins.status.success(), "a twin does not compile:\n{}", said(&twins));
+
+    let misuses = check(&package, &cases, "misuse");
+    let said = said(&misuses);
+    let errors: Vec<&str> = said.split("\nerror").collect();
+    for case in cases {
+        let file = format!("misuse_{}.rs", case.name);
+        let found = errors.iter().any(|error| error.contains(&file) && error.contains(case.says));
+        assert!(found, "the compiler does not say {:?} of {}:\n{said}", case.says, case.misuse);
+    }
+}
+
+/// Checks every binary of one kind.
+fn check(package: &Path, cases: &[&Case], kind: &str) -> Output {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["check", "--offline", "--keep-going"]).current_dir(package);
+    cargo.env("CARGO_TERM_COLOR", "never").env("CARGO_TARGET_DIR", package.join("target"));
+    for case in cases {
+        cargo.args(["--bin", &format!("{kind}_{}", case.name)]);
+    }
+    cargo.output().expect("cargo runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).replace("\r\n", "\n")
+}
+
+/// Writes the package anew.
+fn write_package(cases: &[&Case]) -> PathBuf {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile_fail");
+    let binaries = package.join("src/bin");
+    let _ = fs::remove_dir_all(&binaries);
+    fs::create_dir_all(&binaries).expect("the build folder can be written to");
+    let mut manifest =
+        String::from("[package]\nname = \"compile-fail\"\nedition = \"2024\"\n\n[workspace]\n\n");
+    writeln!(manifest, "[dependencies]\nfusebox = {{ path = {root:?} }}").expect("a string takes it");
+    write(&package.join("Cargo.toml"), &manifest);
+    // The same versions as everywhere else, which are here already.
+    let _ = fs::copy(Path::new(root).join("Cargo.lock"), package.join("Cargo.lock"));
+    for case in cases {
+        write(&binaries.join(format!("misuse_{}.rs", case.name)), &program(case.misuse));
+        write(&binaries.join(format!("twin_{}.rs", case.name)), &program(case.twin));
+    }
+    package
+}
+
+fn program(body: &str) -> String {
+    format!(
+        "#![allow(unused)]\nuse core::time::Duration;\nuse std::sync::Arc;\n\
+         use fusebox::breaker::{{CircuitBreaker, FullPolicy, Policy, Window}};\nfn main() {{\n    {body}\n}}\n"
+    )
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("the build folder can be written to");
+}
