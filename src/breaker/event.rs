@@ -138,7 +138,7 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} -> {}: {}", self.from, self.to, self.why)?;
         match self.outage {
-            Some(outage) => write!(f, " (outage of {outage:?})"),
+            Some(outage) => write!(f, " (outage of {outage:.1?})"),
             None => Ok(()),
         }
     }

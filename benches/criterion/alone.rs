@@ -1,0 +1,38 @@
+//! Every operation on one thread: `cargo bench --manifest-path benches/Cargo.toml --bench alone`.
+
+use std::{hint::black_box, time::Duration};
+
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
+use fusebox_benches::variants::{self, Measure};
+
+struct Alone<'a>(BenchmarkGroup<'a, WallTime>);
+
+impl Measure for Alone<'_> {
+    fn measure<S, R>(
+        &mut self,
+        name: &str,
+        state: S,
+        operation: impl Fn(&S, u64) -> R + Send + Sync + 'static,
+    ) where
+        S: Send + Sync + 'static,
+    {
+        let mut index = 0;
+        self.0.bench_function(format!("{name}/1"), |bencher| {
+            bencher.iter(|| {
+                index += 1;
+                operation(black_box(&state), index)
+            });
+        });
+    }
+}
+
+fn breaker(criterion: &mut Criterion) {
+    let mut alone = Alone(criterion.benchmark_group("breaker"));
+    alone.0.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    variants::closed(&mut alone);
+    variants::open(&mut alone);
+    alone.0.finish();
+}
+
+criterion_group!(benches, breaker);
+criterion_main!(benches);

@@ -1,0 +1,52 @@
+//! Every operation on one, two, four … threads that share a breaker, up to twice as many as can run at once:
+//! `cargo bench --manifest-path benches/Cargo.toml --bench contended`. A figure is what one of the threads saw.
+
+use std::{hint::black_box, sync::Arc, time::Duration};
+
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
+use fusebox_benches::{
+    contest::Batch,
+    crew::Crew,
+    machine::cores,
+    variants::{self, Measure},
+};
+
+struct Contended<'a>(BenchmarkGroup<'a, WallTime>);
+
+impl Measure for Contended<'_> {
+    fn measure<S, R>(
+        &mut self,
+        name: &str,
+        state: S,
+        operation: impl Fn(&S, u64) -> R + Send + Sync + 'static,
+    ) where
+        S: Send + Sync + 'static,
+    {
+        let batch: Batch = Arc::new(move |count| {
+            for index in 0..count {
+                black_box(operation(black_box(&state), index));
+            }
+        });
+        for threads in (0..).map(|power| 1 << power).take_while(|&threads| threads <= 2 * cores()) {
+            let crew = Crew::of(threads);
+            self.0.bench_function(format!("{name}/{threads}"), |bencher| {
+                bencher.iter_custom(|count| {
+                    let nanos = crew.sample(&batch, count);
+                    Duration::from_secs_f64(nanos * count as f64 / 1e9)
+                });
+            });
+        }
+    }
+}
+
+fn breaker(criterion: &mut Criterion) {
+    let mut contended = Contended(criterion.benchmark_group("breaker"));
+    contended.0.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(600));
+    contended.0.sample_size(20);
+    variants::closed(&mut contended);
+    variants::open(&mut contended);
+    contended.0.finish();
+}
+
+criterion_group!(benches, breaker);
+criterion_main!(benches);

@@ -1,0 +1,79 @@
+//! The hot paths under callgrind; the gate runs this and compares. Each figure is of a hundred times.
+
+#![expect(missing_docs, reason = "the runner's macros make public items")]
+
+use fusebox::breaker::{CircuitBreaker, FullPolicy};
+use fusebox_icount::paths::{self, Counting, Still, used};
+use gungraun::prelude::*;
+
+#[library_benchmark]
+#[bench::of_100(used(paths::closed(), paths::call))]
+fn closed_success_consecutive(breaker: Box<CircuitBreaker>) -> Box<CircuitBreaker> {
+    paths::call(&breaker);
+    breaker
+}
+
+#[library_benchmark]
+#[bench::of_100(used(paths::closed(), paths::acquire_success))]
+fn closed_acquire_success(breaker: Box<CircuitBreaker>) -> Box<CircuitBreaker> {
+    paths::acquire_success(&breaker);
+    breaker
+}
+
+#[library_benchmark]
+#[bench::of_100(used(paths::of_calls(), paths::call_in_window))]
+fn closed_success_window(breaker: Box<Still<FullPolicy>>) -> Box<Still<FullPolicy>> {
+    paths::call_in_window(&breaker);
+    breaker
+}
+
+#[library_benchmark]
+#[bench::of_100(used(paths::of_time(), paths::call_in_window))]
+fn closed_success_time_window(breaker: Box<Still<FullPolicy>>) -> Box<Still<FullPolicy>> {
+    paths::call_in_window(&breaker);
+    breaker
+}
+
+#[library_benchmark]
+#[bench::of_100(used(paths::patient(), paths::fail))]
+fn closed_failure_consecutive(breaker: Box<Still>) -> Box<Still> {
+    paths::fail(&breaker);
+    breaker
+}
+
+#[library_benchmark]
+#[bench::of_100(used(paths::open(), paths::reject))]
+fn open_reject(breaker: Box<Still>) -> Box<Still> {
+    paths::reject(&breaker);
+    breaker
+}
+
+#[library_benchmark]
+#[bench::of_100(used(paths::open_counting(), paths::reject_counting))]
+fn open_reject_counting(breaker: Box<Counting>) -> Box<Counting> {
+    paths::reject_counting(&breaker);
+    breaker
+}
+
+#[library_benchmark]
+#[bench::of_100(used(paths::half_open(), paths::probe))]
+fn half_open_acquire_release(breaker: Box<Still>) -> Box<Still> {
+    paths::probe(&breaker);
+    breaker
+}
+
+library_benchmark_group!(
+    name = breaker,
+    benchmarks = [
+        closed_success_consecutive,
+        closed_acquire_success,
+        closed_success_window,
+        closed_success_time_window,
+        closed_failure_consecutive,
+        open_reject,
+        open_reject_counting,
+        half_open_acquire_release
+    ]
+);
+
+main!(library_benchmark_groups = breaker);

@@ -1,0 +1,34 @@
+//! The peers: one module each, which says how that crate is set up to do the same work, and what of it that crate has not.
+//!
+//! | operation | recloser | failsafe | tower-resilience | circuitbreaker-rs | execution-policy |
+//! |---|---|---|---|---|---|
+//! | consecutive failures | by a ring that must be full of failures | yes | yes | yes | yes |
+//! | rate of the last 100 calls | yes | no | no: its counters never slide | no: its rate is since the start | no |
+//! | rate of the last 10 s | no | a decaying average | yes | no | yes |
+//! | rejection while open | yes | yes | yes | yes | yes |
+//!
+//! Every constructor makes its breaker, puts it on trial and gives a contestant, or says what the crate did instead.
+
+use std::time::Duration;
+
+pub mod circuitbreaker_rs;
+pub mod execution_policy;
+pub mod failsafe;
+pub mod patience;
+pub mod recloser;
+pub mod tower_resilience;
+
+/// Failures in a row that open a breaker of the success and rejection rows.
+pub const THRESHOLD: u16 = 5;
+
+/// Failures in a row that would open a breaker of the failure row: more than ever come.
+pub const HIGH_THRESHOLD: u16 = u16::MAX;
+
+/// How long a breaker stays open: longer than any run.
+pub const OPEN_FOR: Duration = Duration::from_hours(1);
+
+/// The window of the rows over time.
+pub const TIME_WINDOW: Duration = Duration::from_secs(10);
+
+/// The calls that must be in a window before its rate means anything.
+pub const MINIMUM_CALLS: u16 = 10;

@@ -1,0 +1,18 @@
+//! Loom runs each of these models in every order that its threads' accesses can take, weak memory included. How they
+//! are bounded, replayed, and shown to fail when a protocol is weakened: ../../README.md.
+
+mod harness;
+
+mod counters;
+mod half_open;
+mod hand;
+mod hooks;
+mod instants;
+mod lanes;
+mod late;
+mod naive;
+mod opening;
+mod probes;
+mod snapshot;
+mod window_by_count;
+mod window_by_time;
