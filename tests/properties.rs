@@ -1,15 +1,16 @@
 //! Random policies, operations and instants: a breaker is what the specification says.
 //!
-//! 1. What a breaker in a row or with a window of calls answers, tells, shows and counts is what the model says, to
-//!    the nanosecond, while time goes forward.
-//! 2. The same while the clock steps back, jumps, and stands at its ends.
-//! 3. The same when its process is started again from a snapshot now and then.
-//! 4. A window of time forgets an outcome at most a slice early and never late.
+//! 1. What a breaker with a row or a window of calls answers, tells, shows and counts is what the model says, to the
+//!    nanosecond, while time goes forward.
+//! 2. So it is while the clock steps back, jumps, and stands at its ends.
+//! 3. So it is when its process is started again from a snapshot now and then.
+//! 4. A window of time forgets an outcome at most a slice early and never late; so it does by such clocks and restores.
 //! 5. Waiting as long as a rejection says suffices, and a nanosecond less does not.
 //! 6. A clock that steps back frees nobody early.
 //! 7. Jitter only adds, and at most its fraction.
 //! 8. A ramp admits its percents of every hundred calls, evenly.
 //! 9. A restored breaker waits what was left, and at most a millisecond more.
+//! 10. Any snapshot, however damaged, is an error that changes nothing or a breaker that recovers.
 //!
 //! The model is `model/mod.rs`: one thread, plain fields, exact time.
 
@@ -36,7 +37,7 @@ mod properties {
     use proptest::prelude::*;
 
     use self::driver::{Driver, instant};
-    use crate::model::spec::{ONE, Spec, Trip, down_to_milli, up_to_milli};
+    use crate::model::spec::{MILLI, ONE, Spec, Trip, down_to_milli, up_to_milli};
 
     /// As many cases as are asked for by `PROPTEST_CASES`, and at least 10 000 (1 000 without optimisation).
     fn config() -> ProptestConfig {
@@ -184,6 +185,38 @@ mod properties {
             let waits = restored.look_at(Instant::from_nanos(clock)).retry_after.expect("it is open");
             let left = left.as_nanos().saturating_sub(u128::from(passed));
             prop_assert!((left..left + 1_000_000).contains(&waits.as_nanos()), "{waits:?} of {left} ns");
+        }
+
+        /// Any snapshot, however damaged, is an error that changes nothing or a breaker that recovers.
+        #[test]
+        fn any_snapshot_is_refused_or_recovers(
+            spec in prop_oneof![strategies::exact(), strategies::timed()], snapshot in strategies::snapshot(),
+            clock in 0..u64::MAX / 4, wall in strategies::any_duration()
+        ) {
+            let breaker = CircuitBreaker::new(subject::full_policy(&spec));
+            let mut now = Instant::from_nanos(clock);
+            let before = breaker.look_at(now);
+            if breaker.restore_at(&snapshot, now, wall).is_err() {
+                prop_assert_eq!(breaker.look_at(now), before);
+                return Ok(());
+            }
+            prop_assert_eq!(breaker.snapshot_at(now, wall).version, 1);
+            if let State::ForcedOpen | State::Disabled = snapshot.state {
+                prop_assert_eq!(breaker.look_at(now).state, snapshot.state);
+                breaker.reset_at(now);
+            }
+            let ramp = subject::duration(spec.ramp_end(0).unwrap_or(0) + MILLI);
+            for calls in 1..=500 {
+                match breaker.acquire_at(now) {
+                    Ok(permit) => permit.success_at(now),
+                    Err(refusal) => now = now.saturating_add(refusal.retry_after().unwrap_or(ramp)),
+                }
+                if calls % 100 == 0 {
+                    now = now.saturating_add(ramp);
+                }
+            }
+            let end = breaker.look_at(now).state;
+            prop_assert!(end == State::Closed || now.as_nanos() == u64::MAX, "{end} at {now:?}");
         }
     }
 

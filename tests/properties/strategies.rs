@@ -1,6 +1,8 @@
 //! Random policies, and random things to do to their breakers.
 
-use fusebox::breaker::{FailureKind, Verdict};
+use core::time::Duration;
+
+use fusebox::breaker::{FailureKind, Snapshot, State, Verdict, WindowSnapshot};
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -14,7 +16,9 @@ const SECOND: u64 = 1_000_000_000;
 const TEN_YEARS: u64 = 3650 * 24 * 3600 * SECOND;
 
 /// A duration that a policy takes: short enough to be met, odd in its nanoseconds, or as long as can be.
-pub fn duration() -> impl Strategy<Value = i128> {
+///
+/// What is made of many others is boxed: without optimisation, moving it about takes more stack than a thread has.
+pub fn duration() -> BoxedStrategy<i128> {
     let nanos = prop_oneof![
         6 => (1..60_u64).prop_map(|millis| millis * MILLI as u64),
         3 => 1..60_000_000_u64,
@@ -23,7 +27,7 @@ pub fn duration() -> impl Strategy<Value = i128> {
         1 => Just(TEN_YEARS),
         1 => 1..=TEN_YEARS,
     ];
-    nanos.prop_map(i128::from)
+    nanos.prop_map(i128::from).boxed()
 }
 
 fn percent() -> impl Strategy<Value = Billionths> {
@@ -70,31 +74,35 @@ fn ramp() -> impl Strategy<Value = Option<Ramp>> {
     weighted(0.35, (vec(percent(), 1..=4), duration()).prop_map(|(percents, step)| Ramp { percents, step }))
 }
 
-fn spec(trip: impl Strategy<Value = Trip>) -> impl Strategy<Value = Spec> {
-    (trip, duration()).prop_flat_map(|(trip, open)| {
-        let parts = (
-            slow(trip),
-            growth(open),
-            weighted(0.15, 0..=ONE),
-            prop_oneof![4 => 1..=3_u32, 1 => 1..=63_u32],
-            prop_oneof![4 => 1..=3_u32, 1 => 1..=63_u32],
-            weighted(0.8, duration()),
-            ramp(),
-        );
-        parts.prop_map(
-            move |(slow, growth, jitter, half_open_calls, success_threshold, half_open_timeout, ramp)| Spec {
-                trip,
-                slow,
-                open,
-                growth,
-                jitter,
-                half_open_calls,
-                success_threshold,
-                half_open_timeout,
-                ramp,
-            },
-        )
-    })
+fn spec(trip: impl Strategy<Value = Trip> + 'static) -> BoxedStrategy<Spec> {
+    (trip, duration())
+        .prop_flat_map(|(trip, open)| {
+            let parts = (
+                slow(trip),
+                growth(open),
+                weighted(0.15, 0..=ONE),
+                prop_oneof![4 => 1..=3_u32, 1 => 1..=63_u32],
+                prop_oneof![4 => 1..=3_u32, 1 => 1..=63_u32],
+                weighted(0.8, duration()),
+                ramp(),
+            );
+            parts.prop_map(
+                move |(slow, growth, jitter, half_open_calls, success_threshold, half_open_timeout, ramp)| {
+                    Spec {
+                        trip,
+                        slow,
+                        open,
+                        growth,
+                        jitter,
+                        half_open_calls,
+                        success_threshold,
+                        half_open_timeout,
+                        ramp,
+                    }
+                },
+            )
+        })
+        .boxed()
 }
 
 /// A breaker that can be compared exactly: in a row, or a window of calls.
@@ -214,4 +222,72 @@ pub fn wild_steps() -> impl Strategy<Value = Vec<Step>> {
 /// What happens to a process that is started again now and then.
 pub fn restored_steps() -> impl Strategy<Value = Vec<Step>> {
     steps(forward(), prop_oneof![6 => act(), 1 => restore()])
+}
+
+/// Any duration there is.
+pub fn any_duration() -> BoxedStrategy<Duration> {
+    prop_oneof![
+        3 => duration().prop_map(super::subject::duration),
+        1 => any::<u64>().prop_map(Duration::from_nanos),
+        1 => any::<u64>().prop_map(Duration::from_secs),
+        1 => Just(Duration::ZERO),
+        1 => Just(Duration::MAX),
+    ]
+    .boxed()
+}
+
+fn state() -> impl Strategy<Value = State> {
+    prop_oneof![
+        2 => Just(State::Closed),
+        2 => Just(State::Open),
+        2 => Just(State::HalfOpen),
+        2 => Just(State::Recovering),
+        1 => Just(State::ForcedOpen),
+        1 => Just(State::Disabled)
+    ]
+}
+
+fn number(most: u32) -> impl Strategy<Value = u32> {
+    prop_oneof![8 => 0..=most, 1 => any::<u32>()]
+}
+
+fn window() -> impl Strategy<Value = WindowSnapshot> {
+    let count = || prop_oneof![4 => 0..20_u64, 1 => any::<u64>()];
+    let calls = (count(), vec((count(), any::<bool>(), any::<bool>()), 0..20))
+        .prop_map(|(calls, marks)| WindowSnapshot::Calls { calls, marks });
+    let time = vec((any_duration(), count(), count(), count()), 0..20)
+        .prop_map(|slices| WindowSnapshot::Time { slices });
+    prop_oneof![calls, time]
+}
+
+/// A snapshot of ours, with anything in its fields.
+pub fn snapshot() -> impl Strategy<Value = Snapshot> {
+    let durations = (
+        any_duration(),
+        proptest::option::of(any_duration()),
+        any_duration(),
+        proptest::option::of(any_duration()),
+        proptest::option::of(any_duration()),
+    );
+    let numbers = (number(9), number(9), number(63), number(15), number(99));
+    (state(), durations, numbers, weighted(0.5, window())).prop_map(|(state, durations, numbers, window)| {
+        let (wall, remaining, age, open_for, outage) = durations;
+        let (consecutive_failures, opened_in_a_row, successes, ramp_step, ramp_position) = numbers;
+        Snapshot {
+            primitive: Snapshot::PRIMITIVE,
+            version: Snapshot::VERSION,
+            wall,
+            state,
+            remaining,
+            age,
+            open_for,
+            outage,
+            consecutive_failures,
+            opened_in_a_row,
+            successes,
+            ramp_step,
+            ramp_position,
+            window,
+        }
+    })
 }
