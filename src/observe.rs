@@ -1,6 +1,6 @@
 //! Who is told: the observer trait, and what already is one.
 
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 use alloc::sync::Arc;
 
 /// Is told of every event of a primitive, after the change it tells of has taken effect.
@@ -72,7 +72,7 @@ impl<E, O: Observer<E> + ?Sized> Observer<E> for &'static O {
     }
 }
 
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 impl<E, O: Observer<E> + ?Sized> Observer<E> for Arc<O> {
     #[inline]
     fn notice(&self, event: &E) {

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! 1. Whoever wins the swap into a state publishes its instants, `mark` last, before it hands anything out.
-//! 2. A reader that finds another stamp on `mark` does not know the instants yet, and refuses.
+//! 2. A reader that finds another stamp on any of them does not know the instants (yet, or any more), and refuses.
 //! 3. An older stamp never replaces a newer one: a winner that was held up cannot undo a later state's instants.
 //! 4. Marks are rounded up to whole milliseconds (what was added is remembered), openings down: nobody is freed early.
 //!
@@ -112,7 +112,11 @@ impl Instants {
         if mark.generation != generation {
             return None;
         }
+        // These stand already; another stamp is a later one, and the state is over.
         let (opened, first): (Stamped, Stamped) = (self.opened.view(), self.first.view());
+        if opened.generation != generation || first.generation != generation {
+            return None;
+        }
         Some(Known { mark: mark.millis, opened: opened.millis, first: first.millis })
     }
 

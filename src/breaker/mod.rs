@@ -339,7 +339,7 @@ impl<P: Plan, C: Clock, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O,
     ///
     /// # Errors
     /// The facts of the rejection.
-    #[cfg(feature = "alloc")]
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
     pub fn acquire_owned(self: &alloc::sync::Arc<Self>) -> Result<Permit<alloc::sync::Arc<Self>>, Rejected> {
         let pass = self.admit(Unwinding::now(), None)?;
         Ok(Permit::new(alloc::sync::Arc::clone(self), pass))
@@ -374,7 +374,7 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
     ///
     /// # Errors
     /// The facts of the rejection.
-    #[cfg(feature = "alloc")]
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
     pub fn acquire_owned_at(
         self: &alloc::sync::Arc<Self>,
         now: Instant,

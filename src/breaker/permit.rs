@@ -111,7 +111,7 @@ impl Pass {
 pub trait Holder: sealed::Hold {}
 
 impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> Holder for &CircuitBreaker<P, C, O, N> {}
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> Holder
     for alloc::sync::Arc<CircuitBreaker<P, C, O, N>>
 {
@@ -144,7 +144,7 @@ pub(super) mod sealed {
         }
     }
 
-    #[cfg(feature = "alloc")]
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
     impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> Hold
         for alloc::sync::Arc<CircuitBreaker<P, C, O, N>>
     {

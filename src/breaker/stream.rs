@@ -67,7 +67,7 @@ impl<P: Plan, C: Clock, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O,
     ///
     /// # Errors
     /// The facts of the rejection.
-    #[cfg(feature = "alloc")]
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
     pub fn guard_stream_owned<S, T, E>(
         self: &alloc::sync::Arc<Self>,
         stream: S,
