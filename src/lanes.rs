@@ -110,10 +110,21 @@ impl<const KINDS: usize, const LANES: usize> Tallies<KINDS, LANES> {
     /// The sum over all lanes; exact once the counting threads have been met, otherwise it may lag.
     #[inline]
     pub(crate) fn sum(&self, kind: usize) -> u64 {
+        self.fold(|row| row.get(kind).map_or(0, Count::get))
+    }
+
+    /// The sums of two kinds together, in one walk.
+    #[inline]
+    pub(crate) fn sum_of_both(&self, one: usize, other: usize) -> u64 {
+        let count = |row: &[Count; KINDS], kind: usize| row.get(kind).map_or(0, Count::get);
+        self.fold(|row| count(row, one).wrapping_add(count(row, other)))
+    }
+
+    #[inline]
+    fn fold(&self, count: impl Fn(&[Count; KINDS]) -> u64) -> u64 {
         let owned = self.0.iter().take(owned_in_use(LANES));
         let shared = self.0.iter().skip(LANES / 2);
-        let counts = owned.chain(shared).filter_map(|row| row.get(kind));
-        counts.fold(0, |sum, count| sum.wrapping_add(count.get()))
+        owned.chain(shared).fold(0, |sum, row| sum.wrapping_add(count(row)))
     }
 }
 
@@ -215,6 +226,7 @@ pub struct Numbers(AtomicU64);
 
 #[cfg(any(test, feature = "std", fusebox_loom, fusebox_fuzz))]
 impl Numbers {
+    #[cfg(not(fusebox_loom))]
     const MOST: usize = u64::BITS as usize;
 
     const_fn! {

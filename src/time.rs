@@ -153,28 +153,39 @@ pub type DefaultClock = NoClock;
 pub struct StdClock;
 
 #[cfg(feature = "std")]
-static PROCESS: std::sync::OnceLock<(quanta::Clock, u64)> = std::sync::OnceLock::new();
+static PROCESS: std::sync::OnceLock<Calibrated> = std::sync::OnceLock::new();
+
+#[cfg(feature = "std")]
+struct Calibrated {
+    clock: quanta::Clock,
+    origin: u64,
+    /// Nanoseconds in 2^40 of the clock's ticks: a shift by a fixed width is cheaper than quanta's own.
+    scale: u64,
+}
 
 #[cfg(feature = "std")]
 impl Clock for StdClock {
     #[inline]
     fn now(&self) -> Instant {
-        let (clock, origin) = match PROCESS.get() {
+        let Calibrated { clock, origin, scale } = match PROCESS.get() {
             Some(calibrated) => calibrated,
             None => calibrate(),
         };
         // Saturates at zero where another core's counter stands before the origin.
-        Instant(clock.delta_as_nanos(*origin, clock.raw()))
+        let ticks = clock.raw().saturating_sub(*origin);
+        #[expect(clippy::cast_possible_truncation, reason = "584 years of uptime fit")]
+        Instant(((u128::from(ticks) * u128::from(*scale)) >> 40) as u64)
     }
 }
 
 #[cfg(feature = "std")]
 #[cold]
-fn calibrate() -> &'static (quanta::Clock, u64) {
+fn calibrate() -> &'static Calibrated {
     PROCESS.get_or_init(|| {
         let clock = quanta::Clock::new();
         let origin = clock.raw();
-        (clock, origin)
+        let scale = clock.delta_as_nanos(0, 1 << 40);
+        Calibrated { clock, origin, scale }
     })
 }
 

@@ -8,7 +8,7 @@ use crate::breaker::permit::{Grant, Pass, Unwinding};
 use crate::breaker::plan::Plan;
 use crate::breaker::refusal::Refusal;
 use crate::breaker::rules::{self, Admission};
-use crate::breaker::word::{self, Mode, View};
+use crate::breaker::word::{self, Generation, Mode, View};
 use crate::observe::Observer;
 use crate::time::{Instant, TimeSource};
 
@@ -23,7 +23,9 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
             return Ok(Pass::new(generation, Grant::Normal, unwinding, self.started(at)));
         }
         let now = self.instant(at);
-        match self.refuse_while_open(word, now.as_nanos()) {
+        match word::plainly_open(word)
+            .and_then(|generation| self.refuse_while_open(generation, now.as_nanos()))
+        {
             Some(refusal) => Err(self.reject(refusal)),
             None => self.admit_by_rule(unwinding, now),
         }
@@ -31,11 +33,9 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
 
     /// The other frequent answer, without the loop: open, not in shadow, and not over yet.
     #[inline(always)]
-    pub(super) fn refuse_while_open(&self, word: u64, now: u64) -> Option<Refusal> {
-        let generation = word::plainly_open(word)?;
-        let known = self.instants.known(generation)?;
-        let end = known.mark.on_clock();
-        end.is_none_or(|end| now < end).then(|| Refusal::while_open(now, known))
+    pub(super) fn refuse_while_open(&self, generation: Generation, now: u64) -> Option<Refusal> {
+        let (ends, opened) = self.instants.of_open(generation)?;
+        (now < ends.within_clock()?).then(|| Refusal::while_open(now, ends, opened))
     }
 
     /// When the call began, if its latency will matter.

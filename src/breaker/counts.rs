@@ -104,7 +104,7 @@ impl<const LANES: usize> Counters<LANES> {
 
     #[inline]
     fn all_rejections(&self) -> u64 {
-        self.tallies.sum(Kind::Rejected as usize).saturating_add(self.tallies.sum(Kind::WouldReject as usize))
+        self.tallies.sum_of_both(Kind::Rejected as usize, Kind::WouldReject as usize)
     }
 
     pub(super) fn read(&self) -> Counts {

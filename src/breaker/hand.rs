@@ -135,7 +135,7 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
             (view, known) = (next, Some(turn.known));
         }
         let refusal = match (view.mode, known) {
-            (Mode::Open { .. }, Some(known)) => Some(Refusal::while_open(now, known)),
+            (Mode::Open { .. }, Some(known)) => Some(Refusal::while_open(now, known.mark, known.opened)),
             _ => None,
         };
         let opened = known.filter(|_| rules::in_outage(view.mode)).map(|known| known.opened);

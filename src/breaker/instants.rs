@@ -79,6 +79,13 @@ impl Millis {
         (self.0.max(0) as u64).checked_mul(1_000_000)
     }
 
+    /// This instant on the clock, if it lies there: for the path that leaves all else to the rules.
+    #[inline]
+    #[expect(clippy::cast_sign_loss, reason = "what is negative comes out beyond the clock")]
+    pub(super) fn within_clock(self) -> Option<u64> {
+        (self.0 as u64).checked_mul(1_000_000)
+    }
+
     /// How long ago this was, nothing if it was not.
     #[inline]
     pub(super) fn elapsed(self, now: u64) -> u64 {
@@ -103,6 +110,14 @@ impl Instants {
         pub(super) const fn fresh() -> Self {
             Self { mark: Cell::fresh(), opened: Cell::fresh(), first: Cell::fresh() }
         }
+    }
+
+    /// When the open state of this generation ends and began: all that a rejection tells.
+    #[inline]
+    pub(super) fn of_open(&self, generation: Generation) -> Option<(Millis, Millis)> {
+        let (mark, opened): (Stamped, Stamped) = (self.mark.view(), self.opened.view());
+        (mark.generation == generation && opened.generation == generation)
+            .then_some((mark.millis, opened.millis))
     }
 
     /// The instants of the state of this generation, once its winner has published them.

@@ -121,7 +121,7 @@ use instants::Instants;
 use permit::{Grant, Pass, Unwinding};
 use record::Ending;
 use window::Remember as _;
-use word::View;
+use word::{Generation, View};
 
 /// A circuit breaker; see the [module](self).
 ///
@@ -262,26 +262,61 @@ impl<P: Plan, C: Clock, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O,
         call: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, Error<E>> {
         let word = self.word.load();
-        let generation = word::generation(word);
-        // The path of a closed breaker stands apart, so that it stays in registers.
-        if !word::is_closed(word) || self.policy.base().slow_nanos().is_some() {
+        // Two paths stand apart, so that they stay in registers: a closed breaker's, and an open one's rejection.
+        if word::is_closed(word) && self.policy.base().slow_nanos().is_none() {
+            return self.call_while_closed(word::generation(word), &classify, call);
+        }
+        let mut at = None;
+        if let Some(generation) = word::plainly_open(word) {
             let now = self.instant(None);
-            if let Some(refusal) = self.refuse_while_open(word, now.as_nanos()) {
+            if let Some(refusal) = self.refuse_while_open(generation, now.as_nanos()) {
                 return Err(Error::Rejected(self.reject(refusal)));
             }
-            let pass = self.admit_by_rule(Unwinding::HeldByCall, now)?;
-            let (result, verdict) = CallPanics::watch(self, pass, &classify, call);
-            self.end(pass, Ending::Said(verdict), None);
-            return result.map_err(Error::Inner);
+            at = Some(now);
         }
+        self.call_with_care(&classify, call, at)
+    }
+
+    #[inline(always)]
+    fn call_while_closed<T, E>(
+        &self,
+        generation: Generation,
+        classify: &impl Classify<T, E>,
+        call: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, Error<E>> {
         self.counters.add(Kind::Admitted);
-        let pass = Pass::new(generation, Grant::Normal, Unwinding::HeldByCall, None);
-        let (result, verdict) = CallPanics::watch(self, pass, &classify, call);
+        let panics = CallPanics { breaker: self, generation };
+        let result = call();
+        let verdict = classify.classify(&result);
+        // From here on nothing of the caller's runs.
+        mem::forget(panics);
         if verdict == Verdict::Success && self.word.load() == word::healthy(generation) {
             self.healthy_success(generation, None);
         } else {
-            self.end_with_care(pass, Ending::Said(verdict), None);
+            self.end_closed_call(generation, verdict);
         }
+        result.map_err(Error::Inner)
+    }
+
+    /// Takes two scalars, so that nothing of the fast path is put into memory for this.
+    #[inline(never)]
+    fn end_closed_call(&self, generation: Generation, verdict: Verdict) {
+        let pass = Pass::new(generation, Grant::Normal, Unwinding::HeldByCall, None);
+        self.end_with_care(pass, Ending::Said(verdict), None);
+    }
+
+    /// Out of line, with the caller's own place for the result: one that several paths share is written and read in
+    /// different sizes, and waits for the store buffer.
+    #[inline(never)]
+    fn call_with_care<T, E>(
+        &self,
+        classify: &impl Classify<T, E>,
+        call: impl FnOnce() -> Result<T, E>,
+        at: Option<Instant>,
+    ) -> Result<T, Error<E>> {
+        let permit = Permit::new(self, self.admit(Unwinding::HeldByCall, at)?);
+        let result = call();
+        permit.record(classify.classify(&result));
         result.map_err(Error::Inner)
     }
 
@@ -387,30 +422,14 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
 /// Records the panic of a call that unwinds through [`CircuitBreaker::call`]; otherwise it is forgotten.
 struct CallPanics<'a, P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> {
     breaker: &'a CircuitBreaker<P, C, O, N>,
-    pass: Pass,
-}
-
-impl<'a, P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CallPanics<'a, P, C, O, N> {
-    /// Makes the call and says what its result means.
-    #[inline(always)]
-    fn watch<T, E>(
-        breaker: &'a CircuitBreaker<P, C, O, N>,
-        pass: Pass,
-        classify: &impl Classify<T, E>,
-        call: impl FnOnce() -> Result<T, E>,
-    ) -> (Result<T, E>, Verdict) {
-        let watch = Self { breaker, pass };
-        let result = call();
-        let verdict = classify.classify(&result);
-        mem::forget(watch);
-        (result, verdict)
-    }
+    generation: Generation,
 }
 
 impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> Drop for CallPanics<'_, P, C, O, N> {
     #[cold]
     fn drop(&mut self) {
-        self.breaker.end_with_care(self.pass, Ending::Said(Verdict::Failure(FailureKind::Panic)), None);
+        let pass = Pass::new(self.generation, Grant::Normal, Unwinding::HeldByCall, None);
+        self.breaker.end_with_care(pass, Ending::Said(Verdict::Failure(FailureKind::Panic)), None);
     }
 }
 

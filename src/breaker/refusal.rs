@@ -25,8 +25,8 @@ impl Refusal {
 
     /// A refusal while open.
     #[inline]
-    pub(super) const fn while_open(now: u64, known: Known) -> Self {
-        Self { state: State::Open, now, ends: known.mark, opened: known.opened }
+    pub(super) const fn while_open(now: u64, ends: Millis, opened: Millis) -> Self {
+        Self { state: State::Open, now, ends, opened }
     }
 
     /// Nanoseconds until the next call may be a probe. While the clock stands before the opening, time stands still.

@@ -134,7 +134,7 @@ fn admit_open(view: View, streak: u16, now: u64, known: Known) -> (View, Admissi
                 Admission::Permitted(Some(turn(view, next, Why::OpenElapsed, now, Known { mark, ..known }))),
             )
         }
-        _ => (view, Admission::Refused(Refusal::while_open(now, known))),
+        _ => (view, Admission::Refused(Refusal::while_open(now, known.mark, known.opened))),
     }
 }
 
