@@ -1,5 +1,5 @@
-//! Every constructor refuses every value that can never work, by an error that names the field, the value and the rule,
-//! and takes the greatest that can.
+//! Every constructor refuses every value that can never work, by an error that names the field, the value and
+//! the rule, and takes the greatest that can.
 
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at what it did not expect")]
@@ -238,7 +238,8 @@ fn a_damaged_foreign_or_newer_snapshot_is_an_error_and_changes_nothing() {
     }
 }
 
-/// Restores a snapshot into a breaker of a row of 5 that recovers on a ramp, and drives it until it is closed.
+/// Restores a snapshot into a breaker of a row of 5 that recovers on a ramp, and drives it until it is
+/// closed.
 #[track_caller]
 fn is_usable(snapshot: &Snapshot) {
     for policy in [row().full().build(), row().ramp(&[50], SECOND).build(), rate().build()] {

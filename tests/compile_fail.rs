@@ -1,8 +1,9 @@
-//! What can never work does not compile: each misuse beside its twin, which differs in one value and compiles.
+//! What can never work does not compile: each misuse beside its twin, which differs in one value and
+//! compiles.
 //!
-//! A package of one binary for each is written under the build folder and given to `cargo check`, twice. What the
-//! compiler says of a misuse must name our rule, or its own error code; how it words the rest is its affair, so that
-//! another version of it breaks nothing here.
+//! A package of one binary for each is written under the build folder and given to `cargo check`, twice. What
+//! the compiler says of a misuse must name our rule, or its own error code; how it words the rest is its
+//! affair, so that another version of it breaks nothing here.
 
 #![cfg(feature = "std")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may stop at what it did not expect")]

@@ -1,10 +1,10 @@
 //! Random policies, operations and instants: a breaker is what the specification says.
 //!
-//! 1. What a breaker with a row or a window of calls answers, tells, shows and counts is what the model says, to the
-//!    nanosecond, while time goes forward.
+//! 1. What a breaker with a row or a window of calls answers, tells, shows and counts is what the model says,
+//!    to the nanosecond, while time goes forward.
 //! 2. So it is while the clock steps back, jumps, and stands at its ends.
 //! 3. So it is when its process is started again from a snapshot now and then.
-//! 4. A window of time forgets an outcome at most a slice early and never late; so it does by such clocks and restores.
+//! 4. A window of time forgets an outcome at most a slice early and never late, by such clocks and restores too.
 //! 5. Waiting as long as a rejection says suffices, and a nanosecond less does not.
 //! 6. A clock that steps back frees nobody early.
 //! 7. Jitter only adds, and at most its fraction.

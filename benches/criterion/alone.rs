@@ -20,7 +20,7 @@ impl Measure for Alone<'_> {
         self.0.bench_function(format!("{name}/1"), |bencher| {
             bencher.iter(|| {
                 index += 1;
-                operation(black_box(&state), index)
+                black_box(&operation(black_box(&state), index));
             });
         });
     }

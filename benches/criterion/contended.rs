@@ -24,7 +24,7 @@ impl Measure for Contended<'_> {
     {
         let batch: Batch = Arc::new(move |count| {
             for index in 0..count {
-                black_box(operation(black_box(&state), index));
+                black_box(&operation(black_box(&state), index));
             }
         });
         for threads in (0..).map(|power| 1 << power).take_while(|&threads| threads <= 2 * cores()) {

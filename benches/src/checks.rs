@@ -22,8 +22,8 @@ impl<C: Caller> Trial<C> {
         Self { caller, ran: Arc::default() }
     }
 
-    /// Makes `count` calls whose work would give `outcome`: each must be answered with `expected`, and the work must run
-    /// exactly when it was admitted.
+    /// Makes `count` calls whose work would give `outcome`: each must be answered with `expected`, and the work must
+    /// run exactly when it was admitted.
     pub fn expect(
         &mut self,
         count: u64,

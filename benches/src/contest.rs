@@ -1,4 +1,5 @@
-//! One contestant: a breaker that is called through one method, which is the method that is checked and the method that is timed.
+//! One contestant: a breaker that is called through one method, which is the method that is checked and the method
+//! that is timed.
 
 use std::{error::Error, fmt, hint::black_box, sync::Arc};
 
@@ -44,8 +45,8 @@ pub trait Caller {
     /// The whole of what the crate answers; the loop keeps all of it alive.
     type Reply;
 
-    /// Calls the work through the breaker, which every implementation first passes through [`black_box`], so that nothing
-    /// known of it at compile time helps.
+    /// Calls the work through the breaker, which every implementation first passes through [`black_box`], so that
+    /// nothing known of it at compile time helps.
     fn call(&mut self, work: impl Fn() -> Outcome + Send + 'static) -> Self::Reply;
 
     /// What the reply means.
@@ -165,7 +166,8 @@ fn repeat<C: Caller>(
     }
 }
 
-/// A closed breaker that opened while it was timed, or an open one that let somebody in, was timed for something else.
+/// A closed breaker that opened while it was timed, or an open one that let somebody in, was timed for something
+/// else.
 fn still<S: Subject>(subject: &S, answer: Answer) -> Result<(), String> {
     let reply = subject.caller().call(|| Ok(0));
     let found = <S::Caller<'_> as Caller>::read(&reply);

@@ -1,7 +1,7 @@
 //! The threads that run the samples of one row, and the short-lived one that does everything else.
 //!
-//! They are new for each row and stay for all its rounds. Nobody else calls a breaker meanwhile: a crate may keep a place
-//! for every living thread that ever called, and the places near the processor's are few.
+//! They are new for each row and stay for all its rounds. Nobody else calls a breaker meanwhile: a crate may keep a
+//! place for every living thread that ever called, and the places near the processor's are few.
 
 use std::{
     hint,
@@ -17,8 +17,8 @@ use std::{
 
 use crate::{contest::Batch, machine::cores, statistics::median};
 
-/// A sample is run in so many slices, of which the one in the middle counts: what interrupts a thread spoils a slice or
-/// two, not the sample.
+/// A sample is run in so many slices, of which the one in the middle counts: what interrupts a thread spoils a slice
+/// or two, not the sample.
 const SLICES: usize = 8;
 
 /// How often a sample is run anew because its threads hardly ever ran at the same time, before it is taken as it is.
@@ -72,10 +72,10 @@ impl Crew {
 
     /// Nanoseconds one operation took as the thread that made it saw it: the median of the slices of a sample.
     ///
-    /// In each slice every thread makes the same number of operations, about `count` in all slices together, and all start
-    /// together. A slice's figure is the mean of the threads' own times, over that number. A slice in which the threads did
-    /// not run at the same time (the machine was busy with something else) says nothing of how they get in each other's way,
-    /// and does not count.
+    /// In each slice every thread makes the same number of operations, about `count` in all slices together, and all
+    /// start together. A slice's figure is the mean of the threads' own times, over that number. A slice in which the
+    /// threads did not run at the same time (the machine was busy with something else) says nothing of how they get
+    /// in each other's way, and does not count.
     ///
     /// # Panics
     ///
@@ -170,8 +170,8 @@ fn obey(orders: &Receiver<Order>, done: &SyncSender<Report>) {
     }
 }
 
-/// Lets all go when all have come, within nanoseconds of each other: a barrier of the operating system wakes one after
-/// the other.
+/// Lets all go when all have come, within nanoseconds of each other: a barrier of the operating system wakes one
+/// after the other.
 struct Gate {
     missing: AtomicUsize,
 }

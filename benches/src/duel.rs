@@ -1,4 +1,5 @@
-//! The rounds of one row: in each, every contestant is sampled once, in turn, so that what the machine does meanwhile befalls all.
+//! The rounds of one row: in each, every contestant is sampled once, in turn, so that what the machine does meanwhile
+//! befalls all.
 
 use std::time::Duration;
 

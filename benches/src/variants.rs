@@ -1,4 +1,5 @@
-//! Every operation of ours, each on a breaker that stays in the state it is named for: what the criterion benches time.
+//! Every operation of ours, each on a breaker that stays in the state it is named for: what the criterion benches
+//! time.
 
 use std::{future::ready, hint::black_box, pin::pin, sync::Arc, time::Duration};
 
@@ -15,7 +16,8 @@ use crate::{
 
 /// Who times an operation.
 pub trait Measure {
-    /// Times `operation` on `state`; `name` is `operation[/variant]`, without the primitive and the number of threads.
+    /// Times `operation` on `state`; `name` is `operation[/variant]`, without the primitive and the number of
+    /// threads.
     fn measure<S, R>(
         &mut self,
         name: &str,

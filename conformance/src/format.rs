@@ -1,7 +1,7 @@
 //! What a suite of traces looks like: every key that `FORMAT.md` names, and no other.
 //!
-//! A suite holds its traces as they were written, a trace its steps, so that what is malformed fails alone and
-//! is told with its own name and number.
+//! A suite holds its traces as they were written, a trace its steps, so that what is malformed fails alone
+//! and is told with its own name and number.
 
 use core::fmt;
 use core::time::Duration;

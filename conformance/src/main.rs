@@ -1,7 +1,7 @@
 //! Runs conformance traces through fusebox's public API and says which of them hold.
 //!
-//! `fusebox-conformance FILES…`: prints each failing trace and ends with `N passed, N failed`. Exits with 0 when all
-//! passed, 1 when any failed (a file that cannot be read is a failure), 2 when it was asked wrongly.
+//! `fusebox-conformance FILES…`: prints each failing trace and ends with `N passed, N failed`. Exits with 0
+//! when all passed, 1 when any failed (a file that cannot be read is a failure), 2 when it was asked wrongly.
 
 #![allow(unreachable_pub, reason = "the modules of a binary are nobody else's")]
 #![allow(clippy::multiple_crate_versions, reason = "what serde and fusebox bring")]

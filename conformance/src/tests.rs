@@ -1,5 +1,5 @@
-//! A runner that lets something pass would prove nothing: each kind of nonsense fails, and so does each expectation
-//! that is wrong.
+//! A runner that lets something pass would prove nothing: each kind of nonsense fails, and so does each
+//! expectation that is wrong.
 
 use crate::runner::{Tally, suite};
 

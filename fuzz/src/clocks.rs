@@ -14,7 +14,7 @@ use fusebox::time::{Instant, ManualClock};
 use crate::input;
 use crate::invariants::{Answer, Invariants, Seen};
 use crate::model::Hand;
-use crate::model::spec::Spec;
+use crate::model::spec::{Spec, Trip, Window};
 use crate::subject::{self, Held, How, Log, Subject};
 
 /// A policy, where the clock begins, and what is done to the breaker.
@@ -154,7 +154,11 @@ impl Pair {
     fn both(&mut self, now: u64, stood: u64, act: impl Fn(&mut World, u64) -> Checked<Seen>) -> Checked<()> {
         let strange = act(&mut self.strange, now)?;
         if self.alike {
-            self.alike = not_looser(&strange, &act(&mut self.still, stood)?)?;
+            let alike = not_looser(&strange, &act(&mut self.still, stood)?)?;
+            // A window of time stands still at its own newest outcome, not at the beginning of the state.
+            let apart =
+                now < stood && matches!(self.strange.spec.trip, Trip::Rate { window: Window::Time(_), .. });
+            self.alike = alike && !apart;
         }
         Ok(())
     }

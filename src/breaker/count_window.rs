@@ -22,7 +22,7 @@
 use alloc::boxed::Box;
 
 use crate::bits::Field;
-use crate::breaker::window::{Mark, Sums};
+use crate::breaker::window::{Mark, Of, Sums};
 use crate::breaker::word::Generation;
 use crate::cell::{self, Cell, Meaning};
 use crate::lanes::{self, CachePadded, Lane};
@@ -60,51 +60,67 @@ impl CountWindow {
     }
 
     #[inline]
-    pub(super) fn success(&self, generation: Generation) {
+    pub(super) fn success(&self, of: Of<'_>) {
         let lane = lanes::mine(self.lanes.len());
         match lane {
             Lane::Owned(index) => {
                 if let Some(word) = self.lanes.get(index) {
-                    word.apply_owned(|tally: Tally| tally.more(generation, 1));
+                    word.apply_owned(|tally: Tally| tally.more(of, 1));
                 }
             }
             Lane::Shared(index) => {
                 if let Some(word) = self.lanes.get(index) {
-                    word.apply(|tally: Tally| (tally.more(generation, 1), ()));
+                    word.apply(|tally: Tally| (tally.more(of, 1), ()));
                 }
             }
         }
     }
 
-    pub(super) fn marked(&self, generation: Generation, mark: Mark) -> Sums {
-        self.success(generation);
-        self.place(generation, mark);
+    pub(super) fn marked(&self, of: Of<'_>, mark: Mark) -> Sums {
+        self.success(of);
+        self.place(of, mark);
         // Pairs with the same fence of another failing thread. Whichever comes first, the other one's sum,
         // which comes after, sees its marks.
         // Loom: `two_failures_at_once_are_both_counted`.
         cell::full_fence();
-        self.sums(generation)
+        self.sums(of.generation)
     }
 
     /// Sets the bits of a call at the newest position that is free.
-    fn place(&self, generation: Generation, mark: Mark) {
-        let mut newest = self.calls(generation);
+    fn place(&self, of: Of<'_>, mark: Mark) {
+        let mut newest = self.calls(of.generation);
         let mut position = newest;
         while position > 0 && newest - position < self.length {
-            if self.set(generation, position, mark) == Set::Done {
+            if self.set(of, position, mark) == Set::Done {
                 return;
             }
             // Who was there first counted itself before: look again, and else take the next lower one.
-            let calls = self.calls(generation);
+            let calls = self.calls(of.generation);
             position = if calls > newest { calls } else { position - 1 };
             newest = newest.max(calls);
         }
     }
 
-    fn set(&self, generation: Generation, position: u64, mark: Mark) -> Set {
+    fn set(&self, of: Of<'_>, position: u64, mark: Mark) -> Set {
         let (page, lap, slot) = self.locate(position);
-        let Some(word) = self.pages.get(page) else { return Set::Done };
-        word.apply(|page: Page| page.set(generation, lap, slot, mark))
+        let Some(word) = self.pages.get(page) else {
+            return Set::Done;
+        };
+        word.apply(|page: Page| {
+            page.set(of.generation, lap, slot, mark, || self.is_newer(of, page, position))
+        })
+    }
+
+    /// Whether a page of other stamps is of a later generation or lap than who comes to mark this position: of a lap
+    /// up to the newest one, since whoever marked there counted before.
+    #[cold]
+    fn is_newer(&self, of: Of<'_>, page: Page, position: u64) -> bool {
+        if page.generation != of.generation {
+            return !of.lives();
+        }
+        let lap = |position: u64| position / SLOTS / self.pages.len() as u64;
+        let lead = LAP.get(LAP.put_wrapping(page.lap.wrapping_sub(lap(position))));
+        lead >= 1 && lead <= lap(self.calls(of.generation)).saturating_sub(lap(position))
     }
 
     /// The page of a position, the lap it belongs to, and the slot on it.
@@ -137,7 +153,9 @@ impl CountWindow {
         let oldest = newest.saturating_sub(self.length) + 1;
         for number in oldest / SLOTS..=newest / SLOTS {
             let (page, lap, _) = self.locate(number * SLOTS);
-            let Some(page) = self.pages.get(page).map(Cell::view::<Page>) else { continue };
+            let Some(page) = self.pages.get(page).map(Cell::view::<Page>) else {
+                continue;
+            };
             if page.generation == generation && page.lap == lap {
                 let first = oldest.saturating_sub(number * SLOTS);
                 let last = (newest - number * SLOTS).min(SLOTS - 1);
@@ -163,13 +181,17 @@ impl CountWindow {
     }
 
     /// Fills the window of a generation that has just begun.
-    pub(super) fn fill(&self, generation: Generation, calls: u64, marks: &[(u64, bool, bool)]) {
+    pub(super) fn fill(&self, of: Of<'_>, calls: u64, marks: &[(u64, bool, bool)]) {
         if let Some(shared) = self.lanes.last() {
-            shared.apply(|tally: Tally| (tally.more(generation, calls), ()));
+            shared.apply(|tally: Tally| (tally.more(of, calls), ()));
         }
         for &(later, failed, slow) in marks {
             if let Some(position @ 1..) = calls.checked_sub(later) {
-                let _ = self.set(generation, position, Mark { failed, slow });
+                let mark = Mark { failed, slow };
+                // Where a call of the new generation was quicker, the mark goes to the next free position.
+                if self.set(of, position, mark) == Set::Taken {
+                    self.place(of, mark);
+                }
             }
         }
     }
@@ -184,13 +206,13 @@ struct Tally {
 
 impl Tally {
     #[inline]
-    fn more(self, generation: Generation, calls: u64) -> Self {
-        if self.generation == generation {
+    fn more(self, of: Of<'_>, calls: u64) -> Self {
+        if self.generation == of.generation {
             Self { calls: self.calls.saturating_add(calls), ..self }
-        } else if self.generation.is_after(generation) {
-            self
+        } else if of.lives() {
+            Self { generation: of.generation, calls }
         } else {
-            Self { generation, calls }
+            self
         }
     }
 
@@ -229,7 +251,14 @@ struct Page {
 }
 
 impl Page {
-    fn set(self, generation: Generation, lap: u64, place: u64, mark: Mark) -> (Self, Set) {
+    fn set(
+        self,
+        generation: Generation,
+        lap: u64,
+        place: u64,
+        mark: Mark,
+        is_newer: impl Fn() -> bool,
+    ) -> (Self, Set) {
         let (slow, failed) = (u64::from(mark.slow) << place, u64::from(mark.failed) << place);
         if self.generation == generation && self.lap == lap {
             if (self.failed | self.slow) >> place & 1 == 1 {
@@ -237,11 +266,8 @@ impl Page {
             }
             return (Self { failed: self.failed | failed, slow: self.slow | slow, ..self }, Set::Done);
         }
-        let newer = self.generation.is_after(generation)
-            || (self.generation == generation
-                && LAP.get(LAP.put_wrapping(self.lap.wrapping_sub(lap))) <= LAP.max() / 2);
         // A newer window, or one that has slid past this position: there is nothing to remember.
-        (if newer { self } else { Self { generation, lap, slow, failed } }, Set::Done)
+        (if is_newer() { self } else { Self { generation, lap, slow, failed } }, Set::Done)
     }
 
     fn mark(self, slot: u64) -> Option<Mark> {
@@ -277,21 +303,35 @@ impl Meaning for Page {
 #[cfg(all(test, not(fusebox_loom)))]
 mod tests {
     use super::CountWindow;
-    use crate::breaker::window::{Mark, Sums};
-    use crate::breaker::word::Generation;
+    use crate::breaker::window::{Mark, Of, Sums};
+    use crate::breaker::word::{Generation, View};
+    use crate::cell::Cell;
 
     const ONE: Generation = Generation(1);
+
+    /// A generation that is the breaker's.
+    fn of(generation: Generation) -> Of<'static> {
+        let word = Cell::fresh();
+        word.apply(|view: View| (View { generation, ..view }, ()));
+        Of::new(generation, Box::leak(Box::new(word)))
+    }
+
     const FAILED: Mark = Mark { failed: true, slow: false };
+
+    /// A generation that is the breaker's no more.
+    fn late() -> Of<'static> {
+        Of { generation: ONE, ..of(Generation(2)) }
+    }
 
     #[test]
     fn a_window_slides_over_its_length() {
         let window = CountWindow::of(10);
-        window.marked(ONE, FAILED);
+        window.marked(of(ONE), FAILED);
         for calls in 2..=10 {
-            window.success(ONE);
+            window.success(of(ONE));
             assert_eq!(window.sums(ONE), Sums { calls, failures: 1, slow: 0 });
         }
-        window.success(ONE);
+        window.success(of(ONE));
         assert_eq!(window.sums(ONE), Sums { calls: 10, failures: 0, slow: 0 });
     }
 
@@ -303,9 +343,9 @@ mod tests {
             for call in 0..300_u32 {
                 let mark = Mark { failed: call % 3 == 0, slow: call % 7 == 0 };
                 if mark.failed || mark.slow {
-                    window.marked(ONE, mark);
+                    window.marked(of(ONE), mark);
                 } else {
-                    window.success(ONE);
+                    window.success(of(ONE));
                 }
                 model.push_back(mark);
                 if model.len() > length as usize {
@@ -325,10 +365,10 @@ mod tests {
     #[test]
     fn another_generation_starts_empty_and_a_late_outcome_changes_nothing() {
         let window = CountWindow::of(10);
-        window.marked(ONE, FAILED);
+        window.marked(of(ONE), FAILED);
         assert_eq!(window.sums(Generation(2)), Sums::default());
-        window.success(Generation(2));
-        window.marked(ONE, FAILED);
+        window.success(of(Generation(2)));
+        window.marked(late(), FAILED);
         assert_eq!(window.sums(Generation(2)), Sums { calls: 1, failures: 0, slow: 0 });
     }
 
@@ -337,16 +377,31 @@ mod tests {
         let window = CountWindow::of(10);
         for call in 0..25 {
             if call % 4 == 0 {
-                window.marked(ONE, FAILED);
+                window.marked(of(ONE), FAILED);
             } else {
-                window.success(ONE);
+                window.success(of(ONE));
             }
         }
         let (calls, marks) = window.marks(ONE);
         let other = CountWindow::of(10);
         let plain: Vec<_> = marks.iter().map(|(later, mark)| (*later, mark.failed, mark.slow)).collect();
-        other.fill(Generation(9), calls, &plain);
+        other.fill(of(Generation(9)), calls, &plain);
         assert_eq!(other.sums(Generation(9)), window.sums(ONE));
         assert_eq!(other.marks(Generation(9)), (calls, marks));
+    }
+
+    #[test]
+    fn a_page_untouched_for_half_the_laps_of_its_bits_is_marked_all_the_same() {
+        let window = CountWindow::of(10);
+        window.fill(of(ONE), 201_400_000, &[]);
+        assert_eq!(window.marked(of(ONE), FAILED).failures, 1);
+    }
+
+    #[test]
+    fn a_lane_untouched_for_half_the_generations_counts_all_the_same() {
+        let window = CountWindow::of(10);
+        window.marked(of(ONE), FAILED);
+        let later = Generation(ONE.0 + 40_000);
+        assert_eq!(window.marked(of(later), FAILED), Sums { calls: 1, failures: 1, slow: 0 });
     }
 }

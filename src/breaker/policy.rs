@@ -65,7 +65,8 @@ impl Window {
 
     /// The calls that ended less than `duration` ago, up to 100 years.
     ///
-    /// Kept in 20 slices or more: an outcome may leave up to a tenth of `duration` early, never late.
+    /// Kept in 32 slices or more: an outcome may leave up to a sixteenth of `duration` early (a restore may cost as much
+    /// again), never late.
     #[must_use]
     pub const fn time(duration: Duration) -> Self {
         Self(Span::Time { nanos: saturating_nanos(duration) })

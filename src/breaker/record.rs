@@ -8,7 +8,7 @@ use crate::breaker::permit::{Grant, Pass};
 use crate::breaker::plan::Plan;
 use crate::breaker::policy::{Rate, Span};
 use crate::breaker::rules::{self, Outcome, Recorded, Row, Turn};
-use crate::breaker::window::{Mark, Remember as _};
+use crate::breaker::window::{Mark, Of, Remember as _};
 use crate::breaker::word::{self, Generation, Mode, View};
 use crate::observe::Observer;
 use crate::time::{Instant, TimeSource};
@@ -49,7 +49,7 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
     #[inline]
     pub(super) fn healthy_success(&self, generation: Generation, at: Option<Instant>) {
         if let Some(rate) = self.policy.rate() {
-            self.memory.success(rate, generation, self.window_time(rate, at));
+            self.memory.success(rate, Of::new(generation, &self.word), self.window_time(rate, at));
         }
         self.counters.add(Kind::Succeeded);
     }
@@ -130,9 +130,9 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
         }
         let now = self.window_time(rate, judged.at);
         if !failed && !slow {
-            return self.memory.success(rate, generation, now);
+            return self.memory.success(rate, Of::new(generation, &self.word), now);
         }
-        let sums = self.memory.marked(rate, generation, now, Mark { failed, slow });
+        let sums = self.memory.marked(rate, Of::new(generation, &self.word), now, Mark { failed, slow });
         let turn = sums.judge(rate, self.policy.slow_percent()).and_then(|why| {
             let now = self.instant(judged.at).as_nanos();
             self.word.apply(|view: View| {

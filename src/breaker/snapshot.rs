@@ -11,7 +11,7 @@ use crate::breaker::outcome::State;
 use crate::breaker::plan::Plan;
 use crate::breaker::rules::{self, Turn};
 #[cfg(feature = "alloc")]
-use crate::breaker::window::Remember as _;
+use crate::breaker::window::{Of, Remember as _};
 #[cfg(feature = "alloc")]
 use crate::breaker::word::Generation;
 use crate::breaker::word::{Mode, View};
@@ -279,7 +279,8 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
         #[cfg(feature = "alloc")]
         if let (Some(rate), Some(window)) = (self.policy.rate(), &snapshot.window) {
             let passed = u64::try_from(passed).unwrap_or(u64::MAX);
-            self.memory.fill(rate, Generation(turn.change.generation), now.as_nanos(), passed, window);
+            let of = Of::new(Generation(turn.change.generation), &self.word);
+            self.memory.fill(rate, of, now.as_nanos(), passed, window);
         }
         self.tell_turn(Some(turn));
         Ok(())

@@ -246,6 +246,7 @@ fn open_durations_grow_to_their_cap_and_jitter_only_adds() {
     }
 }
 
+#[cfg(feature = "std")]
 #[test]
 fn a_hook_may_call_the_breaker_again_and_its_panic_harms_nobody() {
     use std::sync::{Arc, OnceLock};
@@ -279,6 +280,7 @@ fn a_hook_may_call_the_breaker_again_and_its_panic_harms_nobody() {
     assert_eq!((counts.errors, counts.rejected, counts.hook_panics, counts.in_flight()), (1, 1, 1, 0));
 }
 
+#[cfg(feature = "std")]
 #[test]
 fn a_call_that_panics_is_a_failure_of_that_kind() {
     let breaker = CircuitBreaker::new(Policy::consecutive_failures(1).constant()).counted();

@@ -7,7 +7,27 @@ use crate::breaker::event::Why;
 use crate::breaker::policy::Rate;
 #[cfg(feature = "alloc")]
 use crate::breaker::snapshot::WindowSnapshot;
-use crate::breaker::word::Generation;
+use crate::breaker::word::{self, Generation};
+use crate::cell::Cell;
+
+/// Whose outcome is counted: a generation's, for as long as it is the breaker's.
+#[derive(Clone, Copy, Debug)]
+pub struct Of<'a> {
+    pub(super) generation: Generation,
+    pub(super) word: &'a Cell,
+}
+
+impl<'a> Of<'a> {
+    #[inline]
+    pub(super) fn new(generation: Generation, word: &'a Cell) -> Self {
+        Self { generation, word }
+    }
+
+    /// Whether it is still the breaker's. Asked where a stamp differs: only then may the stamp be of a later one.
+    pub(super) fn lives(self) -> bool {
+        word::generation(self.word.load()) == self.generation
+    }
+}
 
 /// One call, as a window sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +79,10 @@ pub trait Remember {
     fn warm_up(&self, rate: Option<&Rate>);
 
     /// Counts a call that neither failed nor was slow.
-    fn success(&self, rate: &Rate, generation: Generation, now: u64);
+    fn success(&self, rate: &Rate, of: Of<'_>, now: u64);
 
     /// Counts a call that failed or was slow, and sums up.
-    fn marked(&self, rate: &Rate, generation: Generation, now: u64, mark: Mark) -> Sums;
+    fn marked(&self, rate: &Rate, of: Of<'_>, now: u64, mark: Mark) -> Sums;
 
     /// What the window of this generation holds, as plain data.
     #[cfg(feature = "alloc")]
@@ -70,7 +90,7 @@ pub trait Remember {
 
     /// Fills the window of a generation that has just begun with what was told `passed` nanoseconds ago.
     #[cfg(feature = "alloc")]
-    fn fill(&self, rate: &Rate, generation: Generation, now: u64, passed: u64, window: &WindowSnapshot);
+    fn fill(&self, rate: &Rate, of: Of<'_>, now: u64, passed: u64, window: &WindowSnapshot);
 }
 
 impl Remember for () {
@@ -78,10 +98,10 @@ impl Remember for () {
     fn warm_up(&self, _: Option<&Rate>) {}
 
     #[inline]
-    fn success(&self, _: &Rate, _: Generation, _: u64) {}
+    fn success(&self, _: &Rate, _: Of<'_>, _: u64) {}
 
     #[inline]
-    fn marked(&self, _: &Rate, _: Generation, _: u64, _: Mark) -> Sums {
+    fn marked(&self, _: &Rate, _: Of<'_>, _: u64, _: Mark) -> Sums {
         Sums::default()
     }
 
@@ -91,7 +111,7 @@ impl Remember for () {
     }
 
     #[cfg(feature = "alloc")]
-    fn fill(&self, _: &Rate, _: Generation, _: u64, _: u64, _: &WindowSnapshot) {}
+    fn fill(&self, _: &Rate, _: Of<'_>, _: u64, _: u64, _: &WindowSnapshot) {}
 }
 
 #[cfg(not(feature = "alloc"))]
@@ -114,16 +134,10 @@ mod without {
         fn warm_up(&self, rate: Option<&super::Rate>) {
             ().warm_up(rate);
         }
-        fn success(&self, rate: &super::Rate, generation: super::Generation, now: u64) {
-            ().success(rate, generation, now);
+        fn success(&self, rate: &super::Rate, of: super::Of<'_>, now: u64) {
+            ().success(rate, of, now);
         }
-        fn marked(
-            &self,
-            rate: &super::Rate,
-            of: super::Generation,
-            now: u64,
-            mark: super::Mark,
-        ) -> super::Sums {
+        fn marked(&self, rate: &super::Rate, of: super::Of<'_>, now: u64, mark: super::Mark) -> super::Sums {
             ().marked(rate, of, now, mark)
         }
     }
@@ -134,7 +148,7 @@ pub(super) use with::Memory;
 
 #[cfg(feature = "alloc")]
 mod with {
-    use super::{Mark, Remember, Sums};
+    use super::{Mark, Of, Remember, Sums};
     use crate::breaker::count_window::CountWindow;
     use crate::breaker::policy::{Rate, Span};
     use crate::breaker::snapshot::WindowSnapshot;
@@ -184,18 +198,18 @@ mod with {
         }
 
         #[inline]
-        fn success(&self, rate: &Rate, generation: Generation, now: u64) {
+        fn success(&self, rate: &Rate, of: Of<'_>, now: u64) {
             match self.window(rate) {
-                Window::Calls(window) => window.success(generation),
-                Window::Time(window) => window.success(generation, now),
+                Window::Calls(window) => window.success(of),
+                Window::Time(window) => window.success(of, now),
             }
         }
 
         #[cold]
-        fn marked(&self, rate: &Rate, generation: Generation, now: u64, mark: Mark) -> Sums {
+        fn marked(&self, rate: &Rate, of: Of<'_>, now: u64, mark: Mark) -> Sums {
             match self.window(rate) {
-                Window::Calls(window) => window.marked(generation, mark),
-                Window::Time(window) => window.marked(generation, now, mark),
+                Window::Calls(window) => window.marked(of, mark),
+                Window::Time(window) => window.marked(of, now, mark),
             }
         }
 
@@ -217,16 +231,16 @@ mod with {
             })
         }
 
-        fn fill(&self, rate: &Rate, generation: Generation, now: u64, passed: u64, window: &WindowSnapshot) {
+        fn fill(&self, rate: &Rate, of: Of<'_>, now: u64, passed: u64, window: &WindowSnapshot) {
             match (self.window(rate), window) {
                 (Window::Calls(ours), WindowSnapshot::Calls { calls, marks }) => {
-                    ours.fill(generation, *calls, marks);
+                    ours.fill(of, *calls, marks);
                 }
                 (Window::Time(ours), WindowSnapshot::Time { slices }) => {
                     let aged = |&(age, calls, failures, slow): &(Duration, u64, u64, u64)| {
                         (saturating_nanos(age).saturating_add(passed), Sums { calls, failures, slow })
                     };
-                    ours.fill(generation, now, slices.iter().map(aged));
+                    ours.fill(of, now, slices.iter().map(aged));
                 }
                 _ => {}
             }

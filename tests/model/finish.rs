@@ -46,7 +46,8 @@ impl Model {
     ) -> Result<(), Wrong> {
         let is_over = self.is_over(seen.now, seen.before.state);
         if is_over && told.peek().is_some() {
-            // Who ends a permit may find that the state is over, and then tells so; or may leave it to others.
+            // Who ends a permit may find that the state is over, and then tells so; or may leave it to
+            // others.
             self.settle(told)?;
         }
         if is_over || ticket.generation != self.generation {
@@ -92,8 +93,8 @@ impl Model {
         }
     }
 
-    /// When the outcome takes effect. A clock that went back may be taken to have stood still since the state was
-    /// entered, or since the call began; what was told says which.
+    /// When the outcome takes effect. A clock that went back may be taken to have stood still since the state
+    /// was entered, or since the call began; what was told says which.
     fn when(&self, start: i128, now: i128, told: &Told<'_>) -> Moment {
         let candidates = [self.entered.at, self.stamped, self.stamped.max(start)].map(|since| now.max(since));
         Moment::exact(told.nearest(candidates))

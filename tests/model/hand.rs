@@ -55,8 +55,8 @@ impl Model {
         told.nothing_more()
     }
 
-    /// When it takes effect. A clock that stepped back may be taken to have stood still since the state was entered,
-    /// which an open breaker knows to the millisecond alone.
+    /// When it takes effect. A clock that stepped back may be taken to have stood still since the state was
+    /// entered, which an open breaker knows to the millisecond alone.
     fn when_by_hand(&self, now: i128, told: &Told<'_>) -> Moment {
         let entered = [self.entered.at, down_to_milli(self.entered.at), self.stamped];
         let candidates = entered.map(|entered| now.max(entered));
@@ -71,8 +71,8 @@ impl Model {
         Ok(())
     }
 
-    /// The model of a breaker that was restored from this one: `status` is how the new breaker looks at once, and
-    /// `events` what it told of the restore.
+    /// The model of a breaker that was restored from this one: `status` is how the new breaker looks at once,
+    /// and `events` what it told of the restore.
     pub fn restored(&self, gap: Gap, status: &Status, events: &[Event]) -> Result<Self, Wrong> {
         let mut model = self.clone();
         let told = Told::new(events).peek().map_or(status.state, |change| change.to);
@@ -100,8 +100,8 @@ impl Model {
         Ok(model)
     }
 
-    /// Moves every instant to the new clock. Where the clocks do not agree in whole milliseconds, what the breaker
-    /// keeps in whole milliseconds may end up to one later.
+    /// Moves every instant to the new clock. Where the clocks do not agree in whole milliseconds, what the
+    /// breaker keeps in whole milliseconds may end up to one later.
     fn shift(&mut self, gap: Gap) {
         let by = gap.restored - gap.taken - gap.passed;
         let entered_in_millis = (self.entered.at + by) % MILLI == 0 && by % MILLI == 0;
@@ -110,7 +110,8 @@ impl Model {
         if let Phase::Open { until } = &mut self.phase {
             *until = Deadline { first: until.first + by, last: up_to_milli(until.last + by) };
         }
-        // Since when it is open may be told from the restore on, where the old clock's instant does not fit the new.
+        // Since when it is open may be told from the restore on, where the old clock's instant does not fit
+        // the new.
         for opened in [&mut self.opened, &mut self.first_opened].into_iter().flatten() {
             let kept_exactly = (opened.at + by) % MILLI == 0 && by % MILLI == 0;
             let lost = if kept_exactly { 0 } else { MILLI };
@@ -125,7 +126,8 @@ impl Model {
         self.stamped = gap.restored;
     }
 
-    /// A restore may tell that it changed the state; a state that ended during the gap may be restored as ended.
+    /// A restore may tell that it changed the state; a state that ended during the gap may be restored as
+    /// ended.
     fn announced(&mut self, now: i128, events: &[Event]) -> Result<(), Wrong> {
         let mut told = Told::new(events);
         let Some(change) = told.peek() else {

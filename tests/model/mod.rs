@@ -1,9 +1,9 @@
 //! A circuit breaker as a person would write it from the specification: one thread, plain fields, exact time.
 //!
-//! It decides nothing by itself where the specification leaves a choice (which of a ramp's calls are the admitted
-//! ones, when within a millisecond a restored deadline strikes, whether an outcome has left its slice of a window):
-//! there it checks that what the breaker did is one of the allowed things, and goes on from it. Everything else must
-//! be exactly as the model has it.
+//! It decides nothing by itself where the specification leaves a choice (which of a ramp's calls are the
+//! admitted ones, when within a millisecond a restored deadline strikes, whether an outcome has left its
+//! slice of a window): there it checks that what the breaker did is one of the allowed things, and goes on
+//! from it. Everything else must be exactly as the model has it.
 //!
 //! | file | question |
 //! |---|---|
@@ -49,7 +49,8 @@ impl Moment {
         self.at + self.slack
     }
 
-    /// When something that lasts `duration` from here ends, in whole milliseconds: the first and the last chance.
+    /// When something that lasts `duration` from here ends, in whole milliseconds: the first and the last
+    /// chance.
     fn deadline(self, duration: i128) -> Deadline {
         Deadline { first: up_to_milli(self.at + duration), last: up_to_milli(self.latest() + duration) }
     }

@@ -130,7 +130,8 @@ impl Model {
         Ok(())
     }
 
-    /// Checks the counts: each as it should be, and their sum with the permits still out, which are `in_flight`.
+    /// Checks the counts: each as it should be, and their sum with the permits still out, which are
+    /// `in_flight`.
     pub fn check_counts(&mut self, counts: &Counts, in_flight: u64) -> Result<(), Wrong> {
         let seen = Tally {
             admitted: counts.admitted,

@@ -1,6 +1,8 @@
-//! What a breaker of the model is told: the policy as plain numbers, and the exact arithmetic of its durations.
+//! What a breaker of the model is told: the policy as plain numbers, and the exact arithmetic of its
+//! durations.
 //!
-//! Instants and durations are `i128` nanoseconds: nothing overflows, and an instant may lie before the clock began.
+//! Instants and durations are `i128` nanoseconds: nothing overflows, and an instant may lie before the clock
+//! began.
 
 /// Nanoseconds in the unit in which a breaker keeps its own instants.
 pub const MILLI: i128 = 1_000_000;
@@ -76,8 +78,8 @@ impl Slow {
 }
 
 impl Spec {
-    /// How long it stays open the `openings`th time in a row, without jitter: `open * factor^(openings - 1)`, at most
-    /// the cap, up to a whole millisecond. The first time it is the open duration as it was given.
+    /// How long it stays open the `openings`th time in a row, without jitter: `open * factor^(openings - 1)`,
+    /// at most the cap, up to a whole millisecond. The first time it is the open duration as it was given.
     pub fn open_duration(&self, openings: u32) -> i128 {
         match self.growth {
             Some(growth) if openings > 1 => grown(self.open, growth, openings - 1),

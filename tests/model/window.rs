@@ -1,14 +1,15 @@
 //! The window of a rate: exactly the last calls, or the calls younger than a duration.
 //!
-//! A breaker may keep a window of time in slices, so an outcome may leave it up to a tenth of the duration early,
-//! never late. The model keeps every outcome and knows which must still count and which may; where that makes a
-//! difference, it says so.
+//! A breaker may keep a window of time in slices, so an outcome may leave it up to a tenth of the duration
+//! early, never late. The model keeps every outcome and knows which must still count and which may; where
+//! that makes a difference, it says so.
 
 use std::collections::VecDeque;
 
 use super::spec::{Billionths, ONE, Slow, Window};
 
-/// One outcome: when it was recorded (a clock that stepped back may be taken at its word or to have stood still).
+/// One outcome: when it was recorded (a clock that stepped back may be taken at its word or to have stood
+/// still).
 #[derive(Clone, Copy, Debug)]
 struct Outcome {
     said: i128,
@@ -126,8 +127,8 @@ impl Outcomes {
         }
     }
 
-    /// As seen by a clock that is `by` ahead, and shows `now`. What is told of a slice in a snapshot is its age, so a
-    /// restore may make an outcome older by another slice, of which there are twenty at least.
+    /// As seen by a clock that is `by` ahead, and shows `now`. What is told of a slice in a snapshot is its
+    /// age, so a restore may make an outcome older by another slice, of which there are twenty at least.
     pub fn shift(&mut self, by: i128, now: i128, window: Option<Window>) {
         self.latest = now;
         let slice = match window {

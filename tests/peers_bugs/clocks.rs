@@ -6,8 +6,8 @@ use super::{at, fail, secs, succeed, watched};
 
 const HOUR: u64 = 3600;
 
-/// resilience4j 2.4 (synchronised window of time): with the clock one hour back, each record threw a bucket away, and
-/// 200 errors in a second did not open it.
+/// resilience4j 2.4 (synchronised window of time): with the clock one hour back, each record threw a bucket
+/// away, and 200 errors in a second did not open it.
 #[test]
 fn a_clock_one_hour_back_does_not_empty_the_window() {
     let breaker = watched(Policy::failure_rate(50, Window::time(secs(60)), 100).constant());
@@ -18,8 +18,8 @@ fn a_clock_one_hour_back_does_not_empty_the_window() {
     assert_eq!(breaker.look().state, State::Open);
 }
 
-/// resilience4j 2.4: open for 5 s, the wall clock one hour back, and it told of an hour to wait. Ours never reads a wall
-/// clock; where a clock is set back all the same, time stands still.
+/// resilience4j 2.4: open for 5 s, the wall clock one hour back, and it told of an hour to wait. Ours never
+/// reads a wall clock; where a clock is set back all the same, time stands still.
 #[test]
 fn a_clock_one_hour_back_is_time_standing_still() {
     let breaker = watched(Policy::consecutive_failures(1).open_duration(secs(5)).constant());
@@ -33,8 +33,8 @@ fn a_clock_one_hour_back_is_time_standing_still() {
     assert_eq!(breaker.look().state, State::Closed);
 }
 
-/// gobreaker#109, hoglet#25, fabfuel/circuitbreaker#31: clocks that step. One that steps back in the middle of a call
-/// makes the call no slower.
+/// gobreaker#109, hoglet#25, fabfuel/circuitbreaker#31: clocks that step. One that steps back in the middle
+/// of a call makes the call no slower.
 #[test]
 fn a_clock_that_steps_back_in_a_call_makes_it_no_slower() {
     let policy = Policy::consecutive_failures(1).slow_call_as_failure(secs(1));
@@ -46,8 +46,8 @@ fn a_clock_that_steps_back_in_a_call_makes_it_no_slower() {
     assert_eq!(breaker.look().state, State::Closed);
 }
 
-/// resilience4j PR#2241: the lock-free window of time did not ask the configured clock, so that in tests with virtual
-/// time it never expired.
+/// resilience4j PR#2241: the lock-free window of time did not ask the configured clock, so that in tests with
+/// virtual time it never expired.
 #[test]
 fn a_window_of_time_asks_the_clock_it_was_given() {
     let breaker = watched(Policy::failure_rate(50, Window::time(secs(10)), 2).constant());
@@ -59,8 +59,8 @@ fn a_window_of_time_asks_the_clock_it_was_given() {
     assert_eq!(breaker.look().state, State::Open);
 }
 
-/// resilience4j#2093 (stuck open for hours), Hystrix (open without a timestamp: it admitted for ever and could not open
-/// again).
+/// resilience4j#2093 (stuck open for hours), Hystrix (open without a timestamp: it admitted for ever and
+/// could not open again).
 #[test]
 fn it_opens_and_half_opens_by_the_clock_as_often_as_it_must() {
     let breaker = watched(Policy::consecutive_failures(1).open_duration(secs(10)).constant());

@@ -10,8 +10,8 @@ use fusebox::breaker::{FailureKind, Policy, State, Verdict};
 
 use super::{at, fail, ready_to_probe, secs, succeed, watched};
 
-/// recloser 1.4, failsafe 1.3, reliakit-circuit 1.1, eapache/go-resiliency, resilience4j#343: 100 of 100 overlapping
-/// calls were admitted while half open.
+/// recloser 1.4, failsafe 1.3, reliakit-circuit 1.1, eapache/go-resiliency, resilience4j#343: 100 of 100
+/// overlapping calls were admitted while half open.
 #[test]
 fn half_open_admits_no_more_than_its_limit() {
     for limit in [1, 2, 63] {
@@ -22,7 +22,8 @@ fn half_open_admits_no_more_than_its_limit() {
     }
 }
 
-/// tower-resilience#382: admission counted the calls that had completed, so that all clones of a service passed.
+/// tower-resilience#382: admission counted the calls that had completed, so that all clones of a service
+/// passed.
 #[test]
 fn the_limit_counts_probes_in_flight_and_not_those_that_ended() {
     let breaker = ready_to_probe(2, 5);
@@ -45,8 +46,8 @@ fn a_success_does_not_make_room_for_more_than_the_limit() {
     assert_eq!(probes.len(), 3);
 }
 
-/// resilience4j#1432, circuitbreaker-rs 0.1.1 (a load, then a subtraction), hoglet: more calls than permitted at the
-/// edge from open to half open.
+/// resilience4j#1432, circuitbreaker-rs 0.1.1 (a load, then a subtraction), hoglet: more calls than permitted
+/// at the edge from open to half open.
 #[test]
 fn of_many_threads_at_the_edge_only_the_limit_passes() {
     for _ in 0..200 {
@@ -67,8 +68,8 @@ fn of_many_threads_at_the_edge_only_the_limit_passes() {
     }
 }
 
-/// execution-policy 0.0.6, circuitbreaker-rs 0.1.1, throttle-net TN-002, monix#1080: one cancelled probe, and every
-/// later call was rejected for ever.
+/// execution-policy 0.0.6, circuitbreaker-rs 0.1.1, throttle-net TN-002, monix#1080: one cancelled probe, and
+/// every later call was rejected for ever.
 #[test]
 fn a_cancelled_probe_gives_its_slot_back() {
     let breaker = ready_to_probe(1, 1);
@@ -93,7 +94,8 @@ fn a_probe_whose_future_is_dropped_gives_its_slot_back() {
     assert_eq!((breaker.look().state, breaker.counts().cancelled), (State::Closed, 1));
 }
 
-/// circuitbreaker-rs 0.1.1: with fewer slots than successes to close it, it wedged without a single lost probe.
+/// circuitbreaker-rs 0.1.1: with fewer slots than successes to close it, it wedged without a single lost
+/// probe.
 #[test]
 fn more_successes_than_slots_come_one_after_another() {
     let breaker = ready_to_probe(1, 63);
@@ -101,8 +103,8 @@ fn more_successes_than_slots_come_one_after_another() {
     assert_eq!(breaker.look().state, State::Closed);
 }
 
-/// tower-resilience 0.14: two successful probes further apart than the window of time is long, then half open and
-/// rejecting for ever.
+/// tower-resilience 0.14: two successful probes further apart than the window of time is long, then half open
+/// and rejecting for ever.
 #[test]
 fn successes_of_probes_do_not_age() {
     use fusebox::breaker::Window;
@@ -120,8 +122,8 @@ fn successes_of_probes_do_not_age() {
     assert_eq!(breaker.look().state, State::Closed);
 }
 
-/// OmniRoute#13836 (49 607 rejections in six days), resilience4j with its defaults (a year later), Polly 8, gobreaker 2,
-/// Sentinel#1638: the result of a probe never arrived, and half open never ended.
+/// OmniRoute#13836 (49 607 rejections in six days), resilience4j with its defaults (a year later), Polly 8,
+/// gobreaker 2, Sentinel#1638: the result of a probe never arrived, and half open never ended.
 #[test]
 fn a_lost_probe_is_not_for_ever() {
     let breaker = ready_to_probe(1, 1);
@@ -145,8 +147,8 @@ fn a_probe_whose_thread_ends_gives_its_slot_back() {
     assert_eq!(breaker.look().state, State::Closed);
 }
 
-/// resilience4j 2.4, Sentinel, failsafe-go 0.9.7, Polly 8: a call that was admitted while closed ended late and closed
-/// the half open breaker, whose only probe was still running.
+/// resilience4j 2.4, Sentinel, failsafe-go 0.9.7, Polly 8: a call that was admitted while closed ended late
+/// and closed the half open breaker, whose only probe was still running.
 #[test]
 fn a_late_success_does_not_close_half_open() {
     let breaker = watched(Policy::consecutive_failures(1).open_duration(secs(10)).constant());
@@ -160,7 +162,8 @@ fn a_late_success_does_not_close_half_open() {
     assert_eq!(breaker.look().state, State::Closed);
 }
 
-/// throttle-net TN-008: late outcomes were counted against a newer state; here a late failure would open it again.
+/// throttle-net TN-008: late outcomes were counted against a newer state; here a late failure would open it
+/// again.
 #[test]
 fn a_late_failure_does_not_open_half_open_again() {
     let breaker = watched(Policy::consecutive_failures(1).open_duration(secs(10)).constant());
@@ -174,7 +177,8 @@ fn a_late_failure_does_not_open_half_open_again() {
     assert_eq!(breaker.look().state, State::Closed);
 }
 
-/// resilience4j 2.4 (50 late ignored errors gave 50 more probes), failsafe-go 0.9.7 (any stale result gave one).
+/// resilience4j 2.4 (50 late ignored errors gave 50 more probes), failsafe-go 0.9.7 (any stale result gave
+/// one).
 #[test]
 fn late_outcomes_do_not_make_room_for_probes() {
     let breaker = watched(Policy::consecutive_failures(1).open_duration(secs(10)).constant());
@@ -193,7 +197,8 @@ fn late_outcomes_do_not_make_room_for_probes() {
     assert_eq!((breaker.counts().late, breaker.counts().cancelled), (50, 0));
 }
 
-/// failsafe 1.3 (an ignored 404 closed the circuit), recloser 1.4, Polly 8: "not a failure" was taken for a success.
+/// failsafe 1.3 (an ignored 404 closed the circuit), recloser 1.4, Polly 8: "not a failure" was taken for a
+/// success.
 #[test]
 fn an_ignored_error_neither_closes_nor_opens_half_open() {
     let breaker = ready_to_probe(1, 1);
@@ -233,8 +238,8 @@ fn a_probe_that_panics_opens_it_again_and_wedges_nothing() {
     assert_eq!(breaker.look().state, State::Closed);
 }
 
-/// resilience4j 2.4: it closed after two successes, and the failures of the probes still out were booked in the new
-/// closed window and opened it again.
+/// resilience4j 2.4: it closed after two successes, and the failures of the probes still out were booked in
+/// the new closed window and opened it again.
 #[test]
 fn probes_left_over_are_not_booked_in_the_new_closed_window() {
     let breaker = ready_to_probe(6, 2);
@@ -258,8 +263,8 @@ fn looking_takes_no_probe_and_changes_no_state() {
     assert!(breaker.acquire().unwrap().is_probe());
 }
 
-/// Sentinel, Hystrix#1736: it went from half open to open before the new deadline stood, and let a probe through at
-/// once, by the old one.
+/// Sentinel, Hystrix#1736: it went from half open to open before the new deadline stood, and let a probe
+/// through at once, by the old one.
 #[test]
 fn each_opening_has_a_deadline_of_its_own() {
     let breaker = ready_to_probe(1, 1);

@@ -36,7 +36,8 @@ fn a_hook_that_calls_the_breaker_again_does_not_deadlock() {
     assert_eq!(*curious.seen.lock().unwrap(), [State::Open, State::Closed]);
 }
 
-/// resilience4j 2.4 (each throwing listener leaked a permit: 0 of 3 left), failsafe-go (a panic in a listener kept it).
+/// resilience4j 2.4 (each throwing listener leaked a permit: 0 of 3 left), failsafe-go (a panic in a listener
+/// kept it).
 #[test]
 fn a_hook_that_panics_leaks_no_permit() {
     let silent_panic = |_: &Event| resume_unwind(Box::new("a bug of the hook"));
@@ -57,8 +58,9 @@ fn a_hook_that_panics_leaks_no_permit() {
     assert_eq!(breaker.counts().hook_panics, 43);
 }
 
-/// tower-resilience 0.14 (its gauge of the open state was never cleared), Sentinel (it told of a change before it knew
-/// that it had made it): every change is told once, by who made it, and the last one told is the state.
+/// tower-resilience 0.14 (its gauge of the open state was never cleared), Sentinel (it told of a change
+/// before it knew that it had made it): every change is told once, by who made it, and the last one told is
+/// the state.
 #[test]
 fn every_change_is_told_once_and_in_order() {
     let told = Mutex::new(Vec::new());

@@ -6,8 +6,8 @@ use fusebox::breaker::{CircuitBreaker, Error, Policy, State, Window, WindowSnaps
 
 use super::{at, fail, secs, succeed, watched};
 
-/// tower-resilience 0.14 (10 000 successes, then it took 10 000 failures), circuitbreaker-rs 0.1.1 (rate since the
-/// start): the window by count did not slide.
+/// tower-resilience 0.14 (10 000 successes, then it took 10 000 failures), circuitbreaker-rs 0.1.1 (rate
+/// since the start): the window by count did not slide.
 #[test]
 fn a_window_by_count_slides_and_opens_within_its_length() {
     let breaker = watched(Policy::failure_rate(50, Window::calls(10), 10).constant());
@@ -19,8 +19,8 @@ fn a_window_by_count_slides_and_opens_within_its_length() {
     assert_eq!(failures, Some(5), "half of the last ten");
 }
 
-/// recloser 1.4: the first evaluation came at one outcome more than the window holds; recloser#10: a blind spot while
-/// the ring filled.
+/// recloser 1.4: the first evaluation came at one outcome more than the window holds; recloser#10: a blind
+/// spot while the ring filled.
 #[test]
 fn a_window_that_is_just_full_is_evaluated() {
     let breaker = watched(Policy::failure_rate(100, Window::calls(10), 10).constant());
@@ -57,7 +57,8 @@ fn it_can_be_open_for_less_than_a_second() {
     assert_eq!(breaker.look().state, State::Closed);
 }
 
-/// resilient 0.1: with the breaker open its pipeline ran the operation all the same, without its own protections.
+/// resilient 0.1: with the breaker open its pipeline ran the operation all the same, without its own
+/// protections.
 #[test]
 fn an_open_breaker_does_not_run_the_call() {
     let breaker = watched(Policy::consecutive_failures(1).constant());

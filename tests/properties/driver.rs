@@ -1,4 +1,5 @@
-//! Does the same to a breaker and to the model, one step after another, and compares everything that can be seen.
+//! Does the same to a breaker and to the model, one step after another, and compares everything that can be
+//! seen.
 
 use std::sync::Arc;
 
@@ -45,8 +46,8 @@ pub enum Act {
     },
     Hand(Hand),
     Shadow(bool),
-    /// A snapshot, and a new breaker from it: `wall` nanoseconds later by the wall clock (earlier where negative),
-    /// whose own clock then shows `clock`.
+    /// A snapshot, and a new breaker from it: `wall` nanoseconds later by the wall clock (earlier where
+    /// negative), whose own clock then shows `clock`.
     Restore {
         wall: i64,
         clock: u64,

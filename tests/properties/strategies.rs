@@ -17,7 +17,8 @@ const TEN_YEARS: u64 = 3650 * 24 * 3600 * SECOND;
 
 /// A duration that a policy takes: short enough to be met, odd in its nanoseconds, or as long as can be.
 ///
-/// What is made of many others is boxed: without optimisation, moving it about takes more stack than a thread has.
+/// What is made of many others is boxed: without optimisation, moving it about takes more stack than a thread
+/// has.
 pub fn duration() -> BoxedStrategy<i128> {
     let nanos = prop_oneof![
         6 => (1..60_u64).prop_map(|millis| millis * MILLI as u64),
@@ -46,8 +47,8 @@ fn calls() -> impl Strategy<Value = Trip> {
     })
 }
 
-/// A window under forty nanoseconds is left out: it is kept in slices of one, and the last 64 ns of the clock are one of
-/// those.
+/// A window under forty nanoseconds is left out: it is kept in slices of one, and the last 64 ns of the clock
+/// are one of those.
 fn time() -> impl Strategy<Value = Trip> {
     (duration().prop_map(|length| length.max(40)), percent(), 1..=6_u32)
         .prop_map(|(length, percent, minimum)| Trip::Rate { percent, window: Window::Time(length), minimum })

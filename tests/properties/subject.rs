@@ -1,4 +1,5 @@
-//! The breaker under test, whatever the form of its policy: made, driven and looked at through the public API.
+//! The breaker under test, whatever the form of its policy: made, driven and looked at through the public
+//! API.
 
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

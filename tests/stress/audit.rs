@@ -139,19 +139,19 @@ impl Aftermath {
         self
     }
 
-    /// The storm was one.
-    pub fn saw(&self, whys: &[Why]) -> &Self {
+    /// All of this happened, so that something was checked.
+    pub fn saw(&self, whys: &[Why]) {
         for why in whys {
             assert!(self.changed(*why) > 0, "no change for this reason, ever: {why}");
         }
         let Counts { admitted, rejected, late, .. } = self.counts;
         let changes = self.told.changes.len();
         println!("{admitted} admitted, {rejected} rejected, {late} late, {changes} changes of state");
-        self
     }
 }
 
 /// The drawing of the states.
+#[expect(clippy::match_like_matches_macro, reason = "a row a transition reads as the drawing does")]
 fn may_be(change: &Change) -> bool {
     use State::{Closed, Disabled, ForcedOpen, HalfOpen, Open, Recovering};
     match (change.why, change.from, change.to) {

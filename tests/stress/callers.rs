@@ -34,7 +34,7 @@ pub struct Scene<P: Plan + 'static> {
 impl<P: Plan + 'static> Scene<P> {
     pub fn new(breaker: Arc<Watched<P>>, habits: Habits, half_open_calls: u32) -> Self {
         let probes = (0..=u16::MAX).map(|_| AtomicU32::new(0)).collect();
-        Self { breaker, habits, half_open_calls, ill: AtomicBool::new(false), probes }
+        Self { breaker, habits, half_open_calls, ill: AtomicBool::new(true), probes }
     }
 
     fn enter(&self, permit: &Permit<impl Holder>) {
@@ -68,13 +68,22 @@ pub struct Caller<'a, P: Plan + 'static> {
     pub scene: &'a Scene<P>,
     pub random: Random,
     held: Vec<Permit<&'a Watched<P>>>,
-    kept: Option<Snapshot>,
+    kept: Snapshot,
+    /// How often it may still do so: generations must not come round.
+    hands: u32,
     pub ledger: Ledger,
 }
 
 impl<'a, P: Plan + 'static> Caller<'a, P> {
     pub fn new(scene: &'a Scene<P>, seed: u64) -> Self {
-        Self { scene, random: Random::seeded(seed), held: Vec::new(), kept: None, ledger: Ledger::default() }
+        Self {
+            scene,
+            random: Random::seeded(seed),
+            held: Vec::new(),
+            kept: scene.breaker.snapshot(),
+            hands: 1_000,
+            ledger: Ledger::default(),
+        }
     }
 
     /// Calls until it is told to stop, which it asks after every few calls.
@@ -89,10 +98,11 @@ impl<'a, P: Plan + 'static> Caller<'a, P> {
     }
 
     fn step(&mut self) {
-        if self.random.once_in(4_000) {
+        if self.random.once_in(2_000) {
             self.scene.ill.fetch_xor(true, Relaxed);
         }
-        if self.scene.habits.by_hand && self.random.once_in(4_000) {
+        if self.scene.habits.by_hand && self.hands > 0 && self.random.once_in(1_000) {
+            self.hands -= 1;
             self.lay_hands_on();
         }
         match self.random.below(16) {
@@ -114,7 +124,7 @@ impl<'a, P: Plan + 'static> Caller<'a, P> {
             (true, _) => End::Error,
             (false, 0) => End::Ignored,
             (false, 1 | 2) => End::Cancelled,
-            (false, 3) if self.scene.habits.forgets => End::Forgotten,
+            (false, 3..=9) if self.scene.habits.forgets => End::Forgotten,
             (false, _) => End::Success,
         }
     }
@@ -200,12 +210,10 @@ impl<'a, P: Plan + 'static> Caller<'a, P> {
             }
             4 => breaker.set_shadow(true),
             5 => breaker.set_shadow(false),
-            6 => self.kept = Some(breaker.snapshot()),
+            6 => self.kept = breaker.snapshot(),
             _ => {
-                if let Some(snapshot) = &self.kept {
-                    breaker.restore(snapshot).expect("a breaker's own snapshot");
-                    self.ledger.restores += 1;
-                }
+                breaker.restore(&self.kept).expect("a breaker's own snapshot");
+                self.ledger.restores += 1;
             }
         }
     }

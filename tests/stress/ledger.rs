@@ -31,6 +31,20 @@ impl Ledger {
         self.successes += 1;
     }
 
+    /// One call that was made, and failed.
+    pub fn failed(&mut self) {
+        self.admitted += 1;
+        self.executed += 1;
+        self.errors += 1;
+    }
+
+    /// One permit that was forgotten.
+    pub fn forgot(&mut self) {
+        self.admitted += 1;
+        self.executed += 1;
+        self.forgotten += 1;
+    }
+
     /// Calls that were asked for.
     pub fn asked(&self) -> u64 {
         self.admitted + self.rejected

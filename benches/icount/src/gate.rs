@@ -62,8 +62,8 @@ impl Judgement {
         let _ = writeln!(self.table, "{path:<28} {recorded:>9.2} {now:>9.2} {percent:>+7.1}%");
         if after.abs_diff(before) * 100 > before * TOLERANCE {
             self.complaints.push(format!(
-                "{path}: {now:.2} instructions a call, recorded are {recorded:.2} ({percent:+.1} %, let through are {} %)",
-                TOLERANCE
+                "{path}: {now:.2} instructions a call, recorded are {recorded:.2} ({percent:+.1} %, let through \
+                 are {TOLERANCE} %)"
             ));
         }
     }

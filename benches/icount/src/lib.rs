@@ -1,4 +1,5 @@
-//! The hot paths whose instructions and allocations are counted, and the gate that compares them with what is recorded.
+//! The hot paths whose instructions and allocations are counted, and the gate that compares them with what is
+//! recorded.
 
 pub mod gate;
 pub mod paths;

@@ -1,5 +1,5 @@
-//! The hot paths: for each, what makes a breaker that is in its state and stays in it, and what takes the path a hundred
-//! times.
+//! The hot paths: for each, what makes a breaker that is in its state and stays in it, and what takes the path a
+//! hundred times.
 //!
 //! Time stands still on all of them: a real clock takes instructions of its own, and not always the same.
 

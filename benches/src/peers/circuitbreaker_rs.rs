@@ -1,7 +1,8 @@
 //! `circuitbreaker-rs`: atomic counters, with a mutex round the time of the last success or failure.
 //!
-//! Its default policy opens at a rate or at failures in a row; the rate is switched off by a minimum of calls that never comes.
-//! That rate is since the start or the last reset, so it has neither window. It asks the clock on every call, for its metrics.
+//! Its default policy opens at a rate or at failures in a row; the rate is switched off by a minimum of calls that
+//! never comes. That rate is since the start or the last reset, so it has neither window. It asks the clock on every
+//! call, for its metrics.
 
 use std::hint::black_box;
 

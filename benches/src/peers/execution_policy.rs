@@ -1,7 +1,7 @@
 //! `execution-policy`: a policy with a breaker and nothing else, round an async closure that is ready at once.
 //!
-//! Its gate is one load while closed; every outcome then takes a mutex and is put into a window over time, under the consecutive
-//! policy too. It has no window of the last calls, and no way in that is not a future.
+//! Its gate is one load while closed; every outcome then takes a mutex and is put into a window over time, under the
+//! consecutive policy too. It has no window of the last calls, and no way in that is not a future.
 
 use std::{hint::black_box, pin::pin};
 

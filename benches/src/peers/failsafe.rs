@@ -1,8 +1,8 @@
 //! `failsafe`: a policy behind a mutex that every call takes twice.
 //!
-//! Its consecutive policy is ours. Its policy over time is a decaying average of the success rate, together with a count of the
-//! calls in the window: not the same figure as a window's, but the same question, and the only one of its kind that this crate
-//! has. It has no window of the last calls.
+//! Its consecutive policy is ours. Its policy over time is a decaying average of the success rate, together with a
+//! count of the calls in the window: not the same figure as a window's, but the same question, and the only one of
+//! its kind that this crate has. It has no window of the last calls.
 
 use std::{hint::black_box, time::Duration};
 
@@ -64,8 +64,8 @@ fn half_over_time() -> OverTime {
     Config::new().failure_policy(policy).build()
 }
 
-/// The average moves only with time, so its trial runs on the clock that the crate keeps for tests: one failure a second pulls it
-/// under one half within a window, and not before a whole window has passed.
+/// The average moves only with time, so its trial runs on the clock that the crate keeps for tests: one failure a
+/// second pulls it under one half within a window, and not before a whole window has passed.
 fn trips_over_time() -> Result<(), String> {
     clock::freeze(|clock| {
         let subject = half_over_time();

@@ -1,4 +1,5 @@
-//! The peers: one module each, which says how that crate is set up to do the same work, and what of it that crate has not.
+//! The peers: one module each, which says how that crate is set up to do the same work, and what of it that crate has
+//! not.
 //!
 //! | operation | recloser | failsafe | tower-resilience | circuitbreaker-rs | execution-policy |
 //! |---|---|---|---|---|---|

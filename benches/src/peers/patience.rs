@@ -1,4 +1,5 @@
-//! Runs a future that is nearly always ready at once, without a runtime's own cost: the kindest executor an async peer can have.
+//! Runs a future that is nearly always ready at once, without a runtime's own cost: the kindest executor an async
+//! peer can have.
 
 use std::{
     future::Future,

@@ -1,7 +1,7 @@
 //! `recloser`: a ring of the last outcomes behind a spinlock, read under an epoch pin.
 //!
-//! It has no policy of failures in a row. A ring as long as the threshold that opens at an error rate of 1 is the same rule, once
-//! the ring has been filled, so that is what the consecutive rows use. It has no window over time.
+//! It has no policy of failures in a row. A ring as long as the threshold that opens at an error rate of 1 is the
+//! same rule, once the ring has been filled, so that is what the consecutive rows use. It has no window over time.
 
 use std::hint::black_box;
 

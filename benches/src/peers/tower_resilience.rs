@@ -1,12 +1,13 @@
-//! `tower-resilience-circuitbreaker`: a tower layer; its circuit has no other way in, so it is timed as the service it is.
+//! `tower-resilience-circuitbreaker`: a tower layer; its circuit has no other way in, so it is timed as the service
+//! it is.
 //!
-//! One operation is what tower asks of a caller: `poll_ready`, `call`, and the future that comes of it, round an inner service
-//! that is ready at once. Every thread has a clone of the service; the clones share the circuit.
+//! One operation is what tower asks of a caller: `poll_ready`, `call`, and the future that comes of it, round an
+//! inner service that is ready at once. Every thread has a clone of the service; the clones share the circuit.
 //!
-//! Its window of the last calls does not slide (its counters only grow until the state changes, so after a thousand successes
-//! half of the last hundred calls may fail unseen): it has not that operation, and a test keeps watch. Its window over time walks
-//! every call it holds at each call, so a row over time is of a window that held [`CALLS_IN_WINDOW`] calls as each sample began:
-//! a hundred calls a second, which is kind to it.
+//! Its window of the last calls does not slide (its counters only grow until the state changes, so after a thousand
+//! successes half of the last hundred calls may fail unseen): it has not that operation, and a test keeps watch. Its
+//! window over time walks every call it holds at each call, so a row over time is of a window that held
+//! [`CALLS_IN_WINDOW`] calls as each sample began: a hundred calls a second, which is kind to it.
 
 use std::{
     future::{Ready, ready},
@@ -33,7 +34,7 @@ const WHO: Identity =
 /// The calls in the window over time as a sample begins.
 pub const CALLS_IN_WINDOW: u64 = 1_000;
 
-/// The calls that a sample adds to it, at most.
+/// The calls that the slices of a sample add to it, on each thread; as many as one slice more warm it up.
 pub const CALLS_IN_SAMPLE: u64 = 250;
 
 /// The guarded service: the request is the work.

@@ -1,8 +1,8 @@
-//! The breaker under test: everything a trace does to it goes through the public API, in two manners and on two
-//! forms of the policy.
+//! The breaker under test: everything a trace does to it goes through the public API, in two manners and on
+//! two forms of the policy.
 //!
-//! The manners: every instant is given (`…_at`), or the breaker reads it from a manual clock. The forms: the plain
-//! `Policy`, where it can say what the config says, and the `FullPolicy`, which can say everything.
+//! The manners: every instant is given (`…_at`), or the breaker reads it from a manual clock. The forms: the
+//! plain `Policy`, where it can say what the config says, and the `FullPolicy`, which can say everything.
 
 use core::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -15,14 +15,15 @@ fn no_more_probes_than(limit: u32) {
     model_within(2, move || {
         let breaker = opened(after(1).half_open_calls(limit).success_threshold(63));
         breaker.clock().set(ms(10));
-        // Std's, so that it is no schedule point: those between the acquire and the outcome are enough.
+        // Std's, so that it is no schedule point: the one before the outcome is enough.
         let inside = Arc::new(AtomicU32::new(0));
         let probe = move |breaker: &Arc<Watched>| {
             let Ok(permit) = breaker.acquire() else { return 0 };
             assert!(permit.is_probe());
             assert!(inside.fetch_add(1, SeqCst) < limit, "more probes than the limit");
-            inside.fetch_sub(1, SeqCst);
             permit.success();
+            // Nobody else runs between that swap and this, which is no schedule point.
+            inside.fetch_sub(1, SeqCst);
             1
         };
         let (one, two, three) = at_once(&breaker, probe.clone(), probe.clone(), probe);
@@ -80,8 +81,7 @@ fn of_a_success_and_a_failure_the_first_verdict_stands() {
 #[test]
 fn the_last_of_the_successes_closes_and_only_that_one() {
     model(|| {
-        let (breaker, [one, two, three]) =
-            half_open::<3>(after(1).half_open_calls(3).success_threshold(2));
+        let (breaker, [one, two, three]) = half_open::<3>(after(1).half_open_calls(3).success_threshold(2));
         at_once(&breaker, |_| one.success(), |_| two.success(), |_| three.success());
 
         check_story(&breaker);

@@ -35,12 +35,8 @@ fn force_open_racing_the_first_probe_leaves_it_forced_open() {
     model(|| {
         let breaker = opened(after(1));
         breaker.clock().set(ms(10));
-        let (_, probe, _) = at_once(
-            &breaker,
-            |breaker| breaker.force_open(),
-            |breaker| breaker.acquire_owned().ok(),
-            |_| (),
-        );
+        let (_, probe, _) =
+            at_once(&breaker, |breaker| breaker.force_open(), |breaker| breaker.acquire_owned().ok(), |_| ());
         if let Some(probe) = probe {
             probe.success();
         }
@@ -68,12 +64,7 @@ fn a_reset_racing_an_opening_comes_before_or_after_it() {
 fn those_who_do_it_by_hand_at_once_are_all_told() {
     model(|| {
         let breaker = watched(after(1).build().unwrap());
-        at_once(
-            &breaker,
-            |breaker| breaker.force_open_at(ms(1)),
-            |_| (),
-            |breaker| breaker.reset_at(ms(3)),
-        );
+        at_once(&breaker, |breaker| breaker.force_open_at(ms(1)), |_| (), |breaker| breaker.reset_at(ms(3)));
         check_story(&breaker);
         assert_eq!(breaker.observer().changes().len(), 2);
     });

@@ -78,8 +78,20 @@ fn a_number_given_back_while_others_ask_is_held_by_one() {
         let (_, one, two) = at_once(
             &lanes,
             move |lanes| lanes.numbers.give_back(mine),
-            |lanes| lanes.numbers.take().map(|number| (number, lanes.lanes[number as usize].with_mut(bump))).unwrap(),
-            |lanes| lanes.numbers.take().map(|number| (number, lanes.lanes[number as usize].with_mut(bump))).unwrap(),
+            |lanes| {
+                lanes
+                    .numbers
+                    .take()
+                    .map(|number| (number, lanes.lanes[number as usize].with_mut(bump)))
+                    .unwrap()
+            },
+            |lanes| {
+                lanes
+                    .numbers
+                    .take()
+                    .map(|number| (number, lanes.lanes[number as usize].with_mut(bump)))
+                    .unwrap()
+            },
         );
         assert_ne!(one.0, two.0);
         for (number, count) in [one, two] {

@@ -36,11 +36,16 @@ fn a_late_failure_does_not_open_and_a_late_success_does_not_close() {
 fn a_late_cancellation_gives_back_no_slot_of_the_new_state() {
     model(|| {
         let (breaker, probe, [old, older]) = with_old_permits();
-        at_once(&breaker, |_| drop(old), |_| older.ignore(), |breaker| {
-            let second = breaker.acquire_owned().unwrap();
-            assert!(breaker.acquire().is_err(), "the limit is two");
-            core::mem::forget(second);
-        });
+        at_once(
+            &breaker,
+            |_| drop(old),
+            |_| older.ignore(),
+            |breaker| {
+                let second = breaker.acquire_owned().unwrap();
+                assert!(breaker.acquire().is_err(), "the limit is two");
+                core::mem::forget(second);
+            },
+        );
         assert_eq!(breaker.look_at(ms(10)).in_flight, 2);
         probe.failure();
         check_story(&breaker);
@@ -66,8 +71,12 @@ fn an_outcome_racing_a_reset_comes_before_it_or_changes_nothing() {
 fn what_came_late_is_counted_as_late_and_as_nothing_else() {
     type Counted = CircuitBreaker<Policy, ManualClock, (), Counters<2>>;
     model(|| {
-        let breaker: Arc<Counted> =
-            Arc::new(CircuitBreaker::with_parts(after(1).build().unwrap(), ManualClock::new(), (), Counters::new()));
+        let breaker: Arc<Counted> = Arc::new(CircuitBreaker::with_parts(
+            after(1).build().unwrap(),
+            ManualClock::new(),
+            (),
+            Counters::new(),
+        ));
         let [one, two, three]: [Permit<Arc<Counted>>; 3] =
             core::array::from_fn(|_| breaker.acquire_owned().unwrap());
         at_once(&breaker, |_| one.failure(), |_| two.success(), |_| drop(three));

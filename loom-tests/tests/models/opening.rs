@@ -90,7 +90,8 @@ fn who_sees_a_state_sees_what_its_winner_had_done_before() {
             written.store(7, Relaxed);
             mine.failure();
         };
-        let (_, _, (opened, read)) = at_once(&breaker, winner, |breaker| drop(breaker.acquire_at(ms(0))), seen);
+        let (_, _, (opened, read)) =
+            at_once(&breaker, winner, |breaker| drop(breaker.acquire_at(ms(0))), seen);
         assert!(!opened || read == 7, "the state came without what was done before it");
     });
 }

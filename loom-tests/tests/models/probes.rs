@@ -61,7 +61,11 @@ fn a_forgotten_probe_found_long_after_lets_exactly_the_limit_through() {
         check_story(&breaker);
         let whys = [Why::Failures, Why::OpenElapsed, Why::HalfOpenTimeout, Why::OpenElapsed];
         assert_eq!(breaker.observer().whys(), whys);
-        assert_eq!(breaker.observer().changes()[2].at, ms(30), "at its own instant, however late it is found");
+        assert_eq!(
+            breaker.observer().changes()[2].at,
+            ms(30),
+            "at its own instant, however late it is found"
+        );
         assert_eq!([one, two, three].iter().flatten().count(), 1);
     });
 }

@@ -33,7 +33,10 @@ fn a_snapshot_racing_an_opening_tells_of_before_or_after() {
         }
         // A breaker can always become what was told, but for an end that was not published yet.
         let other = watched(after(2).build().unwrap());
-        assert_eq!(other.restore_at(&told, ms(3), WALL).is_ok(), told.state == State::Closed || told.remaining.is_some());
+        assert_eq!(
+            other.restore_at(&told, ms(3), WALL).is_ok(),
+            told.state == State::Closed || told.remaining.is_some()
+        );
     });
 }
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use fusebox::breaker::{FullPolicy, Policy, State, Why, Window, WindowSnapshot};
 use fusebox::time::Instant;
 
-use crate::harness::{OPEN, Owned, Watched, at_once, check_story, fail, model, model_within, ms, succeed, watched};
+use crate::harness::{
+    OPEN, Owned, Watched, at_once, check_story, fail, model, model_within, ms, succeed, watched,
+};
 
 fn rated(percent: u32, calls: u32, minimum: u32) -> Arc<Watched<FullPolicy>> {
     let policy = Policy::failure_rate(percent, Window::calls(calls), minimum).open_duration(OPEN);

@@ -5,7 +5,8 @@
 //! 3. no rate is taken for higher than it is;
 //! 4. a late outcome of an old generation is not in the new window.
 //!
-//! The window is 20 ns, a slice one nanosecond. Its head stands at `NOW` before the threads start.
+//! The window is two slices of a nanosecond, in a ring of four (`src/breaker/time_window.rs` has a small one for loom,
+//! which makes each slot that is read a schedule point). Its head stands at `NOW` before the threads start.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use fusebox::breaker::{FullPolicy, Policy, State, Why, Window, WindowSnapshot};
 use fusebox::time::Instant;
 
-use crate::harness::{Watched, at_once, check_story, model_within, watched};
+use crate::harness::{Watched, at_once, check_story, model, watched};
 
 const NOW: u64 = 100;
 
@@ -24,10 +25,10 @@ fn at(nanos: u64) -> Instant {
 }
 
 fn rated(percent: u32, minimum: u32) -> Timed {
-    let policy = Policy::failure_rate(percent, Window::time(Duration::from_nanos(20)), minimum);
+    let policy = Policy::failure_rate(percent, Window::time(Duration::from_nanos(2)), minimum);
     let breaker = watched(policy.build().unwrap());
     breaker.warm_up();
-    // Moves the head there: what an ignored outcome does not.
+    // Moves the head there.
     let _ = breaker.snapshot_at(at(NOW), Duration::ZERO);
     breaker
 }
@@ -56,7 +57,7 @@ fn held(breaker: &Timed, now: u64) -> (u64, u64) {
 
 #[test]
 fn two_failures_at_once_are_both_counted() {
-    model_within(2, || {
+    model(|| {
         let breaker = rated(100, 2);
         at_once(&breaker, |b| fail_at(b, NOW), |_| (), |b| fail_at(b, NOW));
         check_story(&breaker);
@@ -66,7 +67,7 @@ fn two_failures_at_once_are_both_counted() {
 
 #[test]
 fn two_failures_at_once_in_neighbouring_slices_are_both_counted() {
-    model_within(2, || {
+    model(|| {
         let breaker = rated(100, 2);
         at_once(&breaker, |b| fail_at(b, NOW), |_| (), |b| fail_at(b, NOW + 1));
         check_story(&breaker);
@@ -76,7 +77,7 @@ fn two_failures_at_once_in_neighbouring_slices_are_both_counted() {
 
 #[test]
 fn successes_and_failures_at_once_are_all_in_the_window() {
-    model_within(2, || {
+    model(|| {
         let breaker = rated(100, 9);
         at_once(&breaker, |b| fail_at(b, NOW), |b| succeed_at(b, NOW), |b| fail_at(b, NOW));
         assert_eq!(held(&breaker, NOW), (3, 2));
@@ -85,7 +86,7 @@ fn successes_and_failures_at_once_are_all_in_the_window() {
 
 #[test]
 fn moving_the_head_on_while_others_count_loses_nothing() {
-    model_within(2, || {
+    model(|| {
         let breaker = rated(100, 9);
         at_once(&breaker, |b| fail_at(b, NOW + 1), |_| (), |b| fail_at(b, NOW));
         assert_eq!(held(&breaker, NOW + 1), (2, 2));
@@ -94,7 +95,7 @@ fn moving_the_head_on_while_others_count_loses_nothing() {
 
 #[test]
 fn moving_the_head_on_to_where_another_counts_loses_nothing() {
-    model_within(2, || {
+    model(|| {
         let breaker = rated(100, 9);
         at_once(&breaker, |b| succeed_at(b, NOW + 1), |_| (), |b| fail_at(b, NOW + 1));
         assert_eq!(held(&breaker, NOW + 1), (2, 1));
@@ -102,28 +103,18 @@ fn moving_the_head_on_to_where_another_counts_loses_nothing() {
 }
 
 #[test]
-fn the_first_calls_after_a_long_quiet_time_are_all_counted() {
-    model_within(1, || {
-        // So long that the slices' twelve bits of old slots look later than those of now.
-        let (breaker, now) = (rated(100, 9), NOW + 3_000);
-        at_once(&breaker, move |b| succeed_at(b, now), |_| (), |b| fail_at(b, now));
-        assert_eq!(held(&breaker, now), (2, 1));
-    });
-}
-
-#[test]
 fn moving_the_head_on_by_a_whole_ring_loses_nothing() {
-    model_within(2, || {
+    model(|| {
         let breaker = rated(100, 9);
         // One moves on by a slice and is held up; the other goes once around the ring and counts there.
-        at_once(&breaker, |b| succeed_at(b, NOW + 1), |_| (), |b| succeed_at(b, NOW + 65));
-        assert!(held(&breaker, NOW + 65).0 >= 1, "what was counted last is still there");
+        at_once(&breaker, |b| succeed_at(b, NOW + 1), |_| (), |b| succeed_at(b, NOW + 5));
+        assert!(held(&breaker, NOW + 5).0 >= 1, "what was counted last is still there");
     });
 }
 
 #[test]
 fn a_rate_is_never_taken_for_higher_than_it_is() {
-    model_within(2, || {
+    model(|| {
         let breaker = rated(100, 1);
         succeed_at(&breaker, NOW);
         at_once(&breaker, |b| fail_at(b, NOW), |_| (), |b| fail_at(b, NOW));
@@ -134,7 +125,7 @@ fn a_rate_is_never_taken_for_higher_than_it_is() {
 
 #[test]
 fn a_late_outcome_is_not_in_the_new_window() {
-    model_within(2, || {
+    model(|| {
         let breaker = rated(100, 9);
         let old = breaker.acquire_owned_at(at(NOW)).unwrap();
         at_once(

@@ -1,4 +1,5 @@
-//! Counts the instructions of the hot paths under callgrind and compares them with `recorded.json`; `--bless` writes it anew.
+//! Counts the instructions of the hot paths under callgrind and compares them with `recorded.json`; `--bless` writes
+//! it anew.
 
 use std::{
     env,
@@ -66,9 +67,7 @@ fn report(judgement: &Judgement, recorded: &Record, now: &Record) {
         println!("warning: recorded by {}, counted by {}: nothing fails", recorded.rustc, now.rustc);
     }
     if !judgement.passes() {
-        println!(
-            "If that is meant, record it: cargo run --release --manifest-path benches/icount/Cargo.toml --bin gate -- --bless"
-        );
+        println!("If that is meant, record it: the same command with `-- --bless`");
     }
 }
 

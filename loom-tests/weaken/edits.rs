@@ -1,0 +1,182 @@
+//! What is weakened, and which model must then fail.
+
+/// One text in one file of `src`, found there exactly once, and what it becomes.
+pub struct Edit {
+    pub file: &'static str,
+    pub from: &'static str,
+    pub to: &'static str,
+}
+
+/// One protocol made weaker.
+pub struct Weakening {
+    pub name: &'static str,
+    pub model: &'static str,
+    pub edits: &'static [Edit],
+}
+
+macro_rules! weakenings {
+    ($($name:literal => $model:literal { $($file:literal, $from:literal, $to:literal;)+ })+) => {
+        vec![$(Weakening {
+            name: $name,
+            model: $model,
+            edits: &[$(Edit { file: $file, from: $from, to: $to }),+],
+        }),+]
+    };
+}
+
+pub fn all() -> Vec<Weakening> {
+    let mut all = word();
+    all.extend(instants());
+    all.extend(window_by_count());
+    all.extend(window_by_time());
+    all.extend(lanes());
+    all
+}
+
+/// One word, one loop, the rules inside it.
+fn word() -> Vec<Weakening> {
+    weakenings! {
+        "a store instead of the swap" => "opening::one_recorder_opens_and_only_one" {
+            "cell.rs",
+            "match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {",
+            "self.0.store(next, Ordering::Release);\n match Ok::<u64, u64>(seen) {";
+        }
+        "the half-open limit is checked before the loop" => "half_open::half_open_never_admits_more_than_its_limit_of_two" {
+            "breaker/admit.rs",
+            "            let (before, admission) = self.word.apply(|view: View| {\n",
+            "            let outside: View = self.word.view();
+            let (before, admission) = self.word.apply(|view: View| {
+                let view = match (outside.mode, view.mode) {
+                    (Mode::HalfOpen { in_flight: 1, .. }, Mode::HalfOpen { successes, streak, slack, .. }) =>
+                        view.with(Mode::HalfOpen { in_flight: 1, successes, streak, slack }),
+                    _ => view,
+                };\n";
+        }
+        "an outcome's generation is not compared" => "late::a_late_failure_does_not_open_and_a_late_success_does_not_close" {
+            "breaker/rules.rs",
+            "    if view.generation != generation {\n        return (view, Row::Late);\n    }\n",
+            "";
+        }
+        "a half-open timeout does not start a new generation" => "probes::a_verdict_racing_the_timeout_stands_or_is_late" {
+            "breaker/word.rs",
+            "Self { generation: self.generation.next(), mode, ..self }",
+            "Self { mode, ..self }";
+        }
+        "loads are relaxed" => "opening::who_sees_a_state_sees_what_its_winner_had_done_before" {
+            "cell.rs", "self.0.load(Ordering::Acquire)", "self.0.load(Ordering::Relaxed)";
+        }
+        "loads are relaxed (instants)" => "instants::a_wait_that_is_told_comes_with_the_opening_it_belongs_to" {
+            "cell.rs", "self.0.load(Ordering::Acquire)", "self.0.load(Ordering::Relaxed)";
+        }
+        "swaps release nothing" => "opening::who_sees_a_state_sees_what_its_winner_had_done_before" {
+            "cell.rs", "(seen, next, Ordering::AcqRel, Ordering::Acquire)", "(seen, next, Ordering::Acquire, Ordering::Acquire)";
+        }
+        "swaps acquire nothing" => "window_by_count::two_failures_at_once_on_a_shared_lane_are_both_counted" {
+            "cell.rs", "(seen, next, Ordering::AcqRel, Ordering::Acquire)", "(seen, next, Ordering::Release, Ordering::Acquire)";
+        }
+        "failed swaps acquire nothing" => "window_by_count::two_failures_at_once_are_both_counted" {
+            "cell.rs", "(seen, next, Ordering::AcqRel, Ordering::Acquire)", "(seen, next, Ordering::AcqRel, Ordering::Relaxed)";
+        }
+        "a hook runs before its change" => "hooks::a_hook_that_calls_the_breaker_again_hangs_nobody" {
+            "breaker/admit.rs", "                    if let Some(turn) = turn {\n                        self.turned(turn);\n                    }\n", "                    let _ = turn;\n";
+        }
+    }
+}
+
+/// The companion words.
+fn instants() -> Vec<Weakening> {
+    weakenings! {
+        "the stamp of `mark` is not compared" => "instants::a_clock_reading_delayed_across_a_failed_probe_frees_nobody_early" {
+            "breaker/instants.rs", "if mark.generation != generation {", "if false {";
+            "breaker/instants.rs", "if opened.generation != generation || first.generation != generation {", "if false {";
+        }
+        "the stamps of `opened` and `first` are not compared" => "instants::a_wait_that_is_told_is_never_put_together_from_two_states" {
+            "breaker/instants.rs", "if opened.generation != generation || first.generation != generation {", "if false {";
+        }
+        "`mark` is published first, and the other stamps not compared" => "instants::a_wait_that_is_told_comes_with_the_opening_it_belongs_to" {
+            "breaker/instants.rs", "if opened.generation != generation || first.generation != generation {", "if false {";
+            "breaker/instants.rs",
+            "[(&self.opened, known.opened), (&self.first, known.first), (&self.mark, known.mark)]",
+            "[(&self.mark, known.mark), (&self.opened, known.opened), (&self.first, known.first)]";
+        }
+        "`mark` is published first" => "instants::a_wait_that_is_told_comes_with_the_opening_it_belongs_to" {
+            "breaker/instants.rs",
+            "[(&self.opened, known.opened), (&self.first, known.first), (&self.mark, known.mark)]",
+            "[(&self.mark, known.mark), (&self.opened, known.opened), (&self.first, known.first)]";
+        }
+        "a publisher looks at no later stamp" => "instants::a_publisher_that_was_held_up_cannot_undo_the_instants_of_a_later_state" {
+            "breaker/instants.rs", "if there.generation.is_after(generation) { there } else { ours }", "ours";
+        }
+    }
+}
+
+fn window_by_count() -> Vec<Weakening> {
+    weakenings! {
+        "no fence between mark and sum (count)" => "window_by_count::two_failures_at_once_are_both_counted" {
+            "breaker/count_window.rs", "        cell::full_fence();\n", "";
+        }
+        "a taken position is not given up" => "window_by_count::two_failures_at_once_are_both_counted" {
+            "breaker/count_window.rs", "return (self, Set::Taken);", "return (self, Set::Done);";
+        }
+        "a lane's stamp is not compared" => "window_by_count::a_late_outcome_is_not_in_the_new_window" {
+            "breaker/count_window.rs", "if self.generation == generation { self.calls } else { 0 }", "self.calls";
+        }
+        "a late outcome takes over a lane" => "window_by_count::a_late_outcome_is_not_in_the_new_window" {
+            "breaker/count_window.rs", "} else if of.lives() {", "} else if true {";
+        }
+        "a late outcome takes over a page" => "window_by_count::a_late_outcome_is_not_in_the_new_window" {
+            "breaker/count_window.rs", "return !of.lives();", "return false;";
+        }
+        "a restored mark gives way" => "snapshot::a_window_filled_while_others_fail_holds_all_of_it" {
+            "breaker/count_window.rs", "if self.set(of, position, mark) == Set::Taken {", "if self.set(of, position, mark) != Set::Taken && false {";
+        }
+    }
+}
+
+fn window_by_time() -> Vec<Weakening> {
+    weakenings! {
+        "no fence between mark and sum (time)" => "window_by_time::two_failures_at_once_are_both_counted" {
+            "breaker/time_window.rs", "        cell::full_fence();\n", "";
+        }
+        "a failure sums up to its own slice" => "window_by_time::two_failures_at_once_in_neighbouring_slices_are_both_counted" {
+            "breaker/time_window.rs", "self.sums(of.generation, self.head.load())", "self.sums(of.generation, slice)";
+        }
+        "a failure is marked before it is counted" => "window_by_time::a_rate_is_never_taken_for_higher_than_it_is" {
+            "breaker/time_window.rs", "        self.count(of, slice);\n        for", "        for";
+            "breaker/time_window.rs", "        cell::full_fence();\n", "        self.count(of, slice);\n        cell::full_fence();\n";
+        }
+        "a late outcome takes over a slot" => "window_by_time::a_late_outcome_is_not_in_the_new_window" {
+            "breaker/time_window.rs", "} else if of.lives() && !self.is_later(slot, slice) {", "} else if !self.is_later(slot, slice) {";
+        }
+        "who moves the head clears what others counted" => "window_by_time::moving_the_head_on_to_where_another_counts_loses_nothing" {
+            "breaker/time_window.rs", "if self.head.load() >= slice { slot }", "if false { slot }";
+        }
+        "the head moves on before the slots are cleared" => "window_by_time::moving_the_head_on_to_where_another_counts_loses_nothing" {
+            "breaker/time_window.rs", "let from = self.head.load();", "let from = self.head.apply(|Head(head)| (Head(head.max(to)), head));";
+            "breaker/time_window.rs", "if self.head.load() >= slice { slot }", "if false { slot }";
+        }
+    }
+}
+
+fn lanes() -> Vec<Weakening> {
+    weakenings! {
+        "a shared lane of a window is written as if it were owned" => "window_by_count::two_failures_at_once_on_a_shared_lane_are_both_counted" {
+            "breaker/count_window.rs", "word.apply(|tally: Tally| (tally.more(of, 1), ()));", "word.apply_owned(|tally: Tally| tally.more(of, 1));";
+        }
+        "a shared lane of counters is written as if it were owned" => "counters::counts_on_an_owned_and_a_shared_lane_add_up" {
+            "lanes.rs", "self.0.fetch_add(n, Ordering::Relaxed);", "self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);";
+        }
+        "an owned count is stored relaxed" => "window_by_count::successes_and_failures_at_once_are_all_in_the_window" {
+            "cell.rs", "self.0.store(next.encode(), Ordering::Release);", "self.0.store(next.encode(), Ordering::Relaxed);";
+        }
+        "a number is taken relaxed" => "lanes::a_number_has_one_holder_and_is_handed_over_with_what_was_written" {
+            "lanes.rs", "self.0.fetch_or(1 << number, Ordering::Acquire)", "self.0.fetch_or(1 << number, Ordering::Relaxed)";
+        }
+        "a number is given back relaxed" => "lanes::a_number_has_one_holder_and_is_handed_over_with_what_was_written" {
+            "lanes.rs", "self.0.fetch_and(!(1 << number), Ordering::Release);", "self.0.fetch_and(!(1 << number), Ordering::Relaxed);";
+        }
+        "a number is taken without looking who had it" => "lanes::numbers_taken_at_once_are_different" {
+            "lanes.rs", "if seen & (1 << number) == 0 {", "if true {";
+        }
+    }
+}
