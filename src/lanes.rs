@@ -31,10 +31,20 @@ pub(crate) fn mine(lanes: usize) -> Lane {
     if number < owned { Lane::Owned(number) } else { Lane::Shared(owned + number % (lanes - owned).max(1)) }
 }
 
-/// How many of `lanes` lanes any thread can have written so far: the rest need not be read.
+/// Those of an array's lanes that any thread can have written so far: the rest need not be read.
 #[inline]
-pub(crate) fn owned_in_use(lanes: usize) -> usize {
-    highest().min(lanes / 2)
+pub(crate) fn in_use<T>(lanes: &[T]) -> impl Iterator<Item = &T> {
+    let (owned, highest) = (lanes.len() / 2, highest());
+    let shared = if highest > owned { lanes.len() } else { owned };
+    lanes.iter().take(highest.min(owned)).chain(lanes.iter().take(shared).skip(owned))
+}
+
+/// A lane that anybody may write by read-modify-write, and that is read from now on.
+#[cfg(feature = "alloc")]
+pub(crate) fn anybodys<T>(lanes: &[T]) -> Option<&T> {
+    #[cfg(all(feature = "std", not(fusebox_loom)))]
+    living::somebody_shares();
+    lanes.last()
 }
 
 /// How many lanes suit this machine: as many owned ones as it runs threads at once, and as many shared ones.
@@ -122,9 +132,7 @@ impl<const KINDS: usize, const LANES: usize> Tallies<KINDS, LANES> {
 
     #[inline]
     fn fold(&self, count: impl Fn(&[Count; KINDS]) -> u64) -> u64 {
-        let owned = self.0.iter().take(owned_in_use(LANES));
-        let shared = self.0.iter().skip(LANES / 2);
-        owned.chain(shared).fold(0, |sum, row| sum.wrapping_add(count(row)))
+        in_use(&self.0).fold(0, |sum, row| sum.wrapping_add(count(row)))
     }
 }
 
@@ -140,10 +148,12 @@ mod living {
     use crate::sync::{AtomicU64, Ordering};
 
     static NUMBERS: Numbers = Numbers::none_taken();
-    /// One more than the highest number that was ever taken, for those who sum.
+    /// One more than the highest number that ever counted, for those who sum.
     static HIGHEST: AtomicU64 = AtomicU64::new(0);
 
     const NOT_YET: usize = usize::MAX;
+    /// The thread is ending, and has given its number back.
+    const ENDING: usize = usize::MAX - 1;
     /// Above every owned lane: the number of those who own nothing.
     const OWNS_NOTHING: usize = Numbers::MOST;
 
@@ -157,7 +167,7 @@ mod living {
 
     impl Drop for Held {
         fn drop(&mut self) {
-            NUMBER.set(OWNS_NOTHING);
+            NUMBER.set(ENDING);
             if let Some(number) = self.0.take() {
                 NUMBERS.give_back(number);
             }
@@ -167,28 +177,32 @@ mod living {
     #[inline]
     pub(super) fn number() -> usize {
         let number = NUMBER.get();
-        if number == NOT_YET { first_use() } else { number }
+        if number >= ENDING { first_use() } else { number }
     }
 
     #[cold]
     fn first_use() -> usize {
-        let taken = NUMBERS.take();
+        let taken = if NUMBER.get() == NOT_YET { NUMBERS.take() } else { None };
         // Without a destructor to give it back (the thread is ending), the number is not for this thread.
         let held = taken.filter(|number| HELD.try_with(|held| held.0.set(Some(*number))).is_ok());
         if let (Some(number), None) = (taken, held) {
             NUMBERS.give_back(number);
         }
         let number = held.map_or(OWNS_NOTHING, |number| number as usize);
-        if number < OWNS_NOTHING {
-            // Release: pairs with the Acquire in `highest`.
-            HIGHEST.fetch_max(number as u64 + 1, Ordering::Release);
-        }
+        // Release: pairs with the Acquire in `highest`.
+        HIGHEST.fetch_max(number as u64 + 1, Ordering::Release);
         NUMBER.set(number);
         number
     }
 
+    /// Shared lanes are written from now on.
+    pub(super) fn somebody_shares() {
+        // Release: pairs with the Acquire in `highest`.
+        HIGHEST.fetch_max(OWNS_NOTHING as u64 + 1, Ordering::Release);
+    }
+
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
+    #[expect(clippy::cast_possible_truncation, reason = "at most 65")]
     pub(super) fn highest() -> usize {
         // Acquire: pairs with the Release in `first_use`; a thread whose counts must be seen was met, and so was this.
         HIGHEST.load(Ordering::Acquire) as usize
@@ -216,7 +230,7 @@ fn number() -> usize {
 
 #[cfg(not(any(feature = "std", fusebox_loom)))]
 fn highest() -> usize {
-    0
+    usize::MAX
 }
 
 /// The numbers 0 to 63, each held by at most one.

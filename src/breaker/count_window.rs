@@ -131,10 +131,8 @@ impl CountWindow {
     }
 
     fn calls(&self, generation: Generation) -> u64 {
-        let owned = self.lanes.iter().take(lanes::owned_in_use(self.lanes.len()));
-        let shared = self.lanes.iter().skip(self.lanes.len() / 2);
         let of_generation = |word: &CachePadded<Cell>| word.view::<Tally>().of(generation);
-        owned.chain(shared).map(of_generation).fold(0, u64::saturating_add)
+        lanes::in_use(&self.lanes).map(of_generation).fold(0, u64::saturating_add)
     }
 
     pub(super) fn sums(&self, generation: Generation) -> Sums {
@@ -182,7 +180,7 @@ impl CountWindow {
 
     /// Fills the window of a generation that has just begun.
     pub(super) fn fill(&self, of: Of<'_>, calls: u64, marks: &[(u64, bool, bool)]) {
-        if let Some(shared) = self.lanes.last() {
+        if let Some(shared) = lanes::anybodys(&self.lanes) {
             shared.apply(|tally: Tally| (tally.more(of, calls), ()));
         }
         for &(later, failed, slow) in marks {

@@ -147,9 +147,7 @@ impl TimeWindow {
     fn sums(&self, generation: Generation, slice: u64) -> Sums {
         let sum = |ring: &Ring| ring.iter().map(|word| self.held(word, generation, slice)).sum::<u64>();
         let (failures, slow) = (sum(&self.failed), sum(&self.slow));
-        let owned = self.lanes.iter().take(lanes::owned_in_use(self.lanes.len()));
-        let shared = self.lanes.iter().skip(self.lanes.len() / 2);
-        Sums { calls: owned.chain(shared).map(|lane| sum(lane)).sum(), failures, slow }
+        Sums { calls: lanes::in_use(&self.lanes).map(|lane| sum(lane)).sum(), failures, slow }
     }
 
     /// What a slot holds of the window that ends with `slice`.
@@ -191,7 +189,7 @@ impl TimeWindow {
             if slice > newest || newest - slice >= self.slices {
                 continue;
             }
-            let shared = self.lanes.last().map(|lane| &**lane);
+            let shared = lanes::anybodys(&self.lanes).map(|lane| &**lane);
             let rings =
                 [(shared, sums.calls), (Some(&*self.failed), sums.failures), (Some(&*self.slow), sums.slow)];
             for (ring, count) in rings {
