@@ -135,7 +135,7 @@ impl Pair {
                 // Both are the same again.
                 self.still.restart(&snapshot, wall, clock)?;
                 (self.alike, self.now) = (true, clock);
-                return Ok(());
+                Ok(())
             }
             Act::Call { took, how } => {
                 self.both(now, stood, |world, now| {

@@ -262,31 +262,35 @@ impl Trip {
 impl Set {
     fn tell(&self, builder: Builder) -> Builder {
         match builder {
-            Builder::Plain(builder) => match self.of_both(builder) {
-                Ok(builder) => Builder::Plain(builder),
-                Err(builder) => Builder::Full(self.of_full(builder)),
-            },
-            Builder::Full(builder) => match self.of_both(builder) {
-                Ok(builder) => Builder::Full(builder),
-                Err(builder) => Builder::Full(self.of_full(builder)),
-            },
+            Builder::Plain(builder) if self.is_plain() => Builder::Plain(self.plainly(builder)),
+            Builder::Plain(builder) => Builder::Full(self.fully(builder)),
+            Builder::Full(builder) => Builder::Full(self.fully(self.plainly(builder))),
         }
     }
 
-    /// The settings that keep a builder's shape; for the others the builder comes back.
-    fn of_both<S>(&self, builder: PolicyBuilder<S>) -> Result<PolicyBuilder<S>, PolicyBuilder<S>> {
-        Ok(match self {
+    /// Whether it keeps a plain builder plain.
+    fn is_plain(&self) -> bool {
+        match self {
+            Self::Open(_) | Self::HalfOpenCalls(_) | Self::SuccessThreshold(_) => true,
+            Self::Timeout(_) | Self::WithoutTimeout | Self::SlowAsFailure(_) => true,
+            Self::SlowPercent(..) | Self::Growth(..) | Self::Jitter(_) | Self::JitterSeeded(..) => false,
+            Self::Ramp(..) | Self::Full => false,
+        }
+    }
+
+    fn plainly<S>(&self, builder: PolicyBuilder<S>) -> PolicyBuilder<S> {
+        match self {
             Self::Open(length) => builder.open_duration(length.get()),
             Self::HalfOpenCalls(calls) => builder.half_open_calls(calls.get()),
             Self::SuccessThreshold(successes) => builder.success_threshold(successes.get()),
             Self::Timeout(length) => builder.half_open_timeout(length.get()),
             Self::WithoutTimeout => builder.without_half_open_timeout(),
             Self::SlowAsFailure(limit) => builder.slow_call_as_failure(limit.get()),
-            _ => return Err(builder),
-        })
+            _ => builder,
+        }
     }
 
-    fn of_full<S>(&self, builder: PolicyBuilder<S>) -> PolicyBuilder<Full> {
+    fn fully<S>(&self, builder: PolicyBuilder<S>) -> PolicyBuilder<Full> {
         match self {
             Self::SlowPercent(limit, percent) => builder.slow_call_percent(limit.get(), percent.get()),
             Self::Growth(factor, cap) => builder.open_growth(factor.get(), cap.get()),

@@ -213,11 +213,9 @@ impl Restart {
         let earlier = wall - Duration::from_secs(self.now % 1_000);
         assert_eq!(other.restore_at(&kept, now, earlier), Ok(()), "a breaker's own snapshot: {kept:?}");
         let again = other.snapshot_at(now, wall);
-        // The clock's last slices of one nanosecond have no number of their own; a slice holds 2^36 calls at most; a
-        // ramp of another policy is over at once; an outage that began three hundred years before the clock did is
-        // not told.
+        // A slice holds 2^36 calls at most; a ramp of another policy is over at once; an outage that began three hundred
+        // years before the clock did is not told.
         let is_odd = most_calls(&kept) >= (1 << 36) - 1
-            || (now.as_nanos() > u64::MAX - 64 && kept.window.is_some())
             || (kept.state == State::Recovering && self.spec.ramp.is_none())
             || kept.open_for > Some(Duration::from_nanos(i64::MAX as u64));
         if is_odd {

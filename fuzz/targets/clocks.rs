@@ -8,7 +8,7 @@ mod input;
 #[path = "../src/invariants.rs"]
 mod invariants;
 #[path = "../../tests/model/mod.rs"]
-#[allow(dead_code, reason = "only its policies are used here")]
+#[allow(dead_code, unused_imports, reason = "only its policies are used here")]
 mod model;
 #[path = "../../tests/properties/subject.rs"]
 #[allow(dead_code, reason = "only its breakers are used here")]

@@ -39,6 +39,7 @@
 //! | closed, success, window by time | the same, and one clock read |
 //! | a slow limit | one clock read at the start and one at the end |
 //! | a failure that does not open it | one compare-and-swap |
+//! | a failure under a rate | the window is summed: a word for 12 calls, or 64 words a lane and 128 shared ones |
 //! | a rejection while open | one clock read, three loads, nothing written |
 //! | counting ([`CircuitBreaker::counted`]) | one store to the thread's own cache line each |
 //!

@@ -7,10 +7,13 @@ use crate::breaker::event::Why;
 use crate::breaker::policy::Rate;
 #[cfg(feature = "alloc")]
 use crate::breaker::snapshot::WindowSnapshot;
-use crate::breaker::word::{self, Generation};
+#[cfg(feature = "alloc")]
+use crate::breaker::word;
+use crate::breaker::word::Generation;
 use crate::cell::Cell;
 
 /// Whose outcome is counted: a generation's, for as long as it is the breaker's.
+#[cfg_attr(not(feature = "alloc"), expect(dead_code, reason = "without memory there are no windows"))]
 #[derive(Clone, Copy, Debug)]
 pub struct Of<'a> {
     pub(super) generation: Generation,
@@ -24,6 +27,7 @@ impl<'a> Of<'a> {
     }
 
     /// Whether it is still the breaker's. Asked where a stamp differs: only then may the stamp be of a later one.
+    #[cfg(feature = "alloc")]
     pub(super) fn lives(self) -> bool {
         word::generation(self.word.load()) == self.generation
     }

@@ -220,7 +220,7 @@ fn decode_other(tag: u64, word: u64) -> Mode {
     }
 }
 
-#[cfg(all(test, not(fusebox_loom)))]
+#[cfg(all(test, not(any(fusebox_loom, fusebox_fuzz))))]
 mod tests {
     use super::{Generation, Mode, View, healthy};
     use crate::cell::Meaning;
