@@ -27,7 +27,7 @@ use crate::breaker::outcome::{FailureKind, State};
 use crate::breaker::plan::Plan;
 use crate::breaker::policy::Ramp;
 use crate::breaker::refusal::Refusal;
-use crate::breaker::word::{Generation, Mode, View};
+use crate::breaker::word::{Generation, Mode, View, once_more};
 use crate::time::Instant;
 
 /// The answer to who asks for a permit.
@@ -203,11 +203,11 @@ fn record_trial<P: Plan>(
     let failed = |turn| Recorded::Failed { failures: 1, turn: Some(turn) };
     match (view.mode, outcome) {
         (Mode::HalfOpen { streak, .. }, Outcome::Failure(_)) => {
-            let (next, turn) = open(view, streak.saturating_add(1), at, Why::ProbeFailed, known, policy);
+            let (next, turn) = open(view, once_more(streak), at, Why::ProbeFailed, known, policy);
             (next, failed(turn))
         }
         (Mode::Recovering { streak, .. }, Outcome::Failure(_)) => {
-            let (next, turn) = open(view, streak.saturating_add(1), at, Why::RampFailed, known, policy);
+            let (next, turn) = open(view, once_more(streak), at, Why::RampFailed, known, policy);
             (next, failed(turn))
         }
         (Mode::HalfOpen { in_flight, successes, streak, slack }, Outcome::Success) => {
@@ -290,7 +290,7 @@ pub(super) fn deadline_passed<P: Plan>(
         Mode::HalfOpen { streak, slack, .. } => {
             let at = began(known, slack) + i128::from(policy.base().half_open_nanos()?);
             reached(at, now)
-                .then(|| open(view, streak.saturating_add(1), at, Why::HalfOpenTimeout, Some(known), policy))
+                .then(|| open(view, once_more(streak), at, Why::HalfOpenTimeout, Some(known), policy))
         }
         Mode::Recovering { slack, .. } => {
             let at = began(known, slack) + policy.ramp().map_or(0, ramp_nanos);

@@ -51,6 +51,12 @@ const _: () = assert!(STEP.end() == SUCCESSES.end(), "both payloads end below th
 const _: () = assert!(FAILURES.end() <= SLACK.end(), "the row fits the payload");
 const _: () = assert!(SLACK.max() >= 999_999, "less than a millisecond of slack fits");
 
+/// The times in a row it has opened, and once more; it stops where its field does.
+#[expect(clippy::cast_possible_truncation, reason = "12 bits")]
+pub(super) const fn once_more(streak: u16) -> u16 {
+    if (streak as u64) < STREAK.max() { streak + 1 } else { STREAK.max() as u16 }
+}
+
 /// Which state it is: every change of state begins a new one. Wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generation(pub(super) u16);
@@ -281,6 +287,14 @@ mod tests {
         ] {
             assert_ne!(other.encode(), healthy(Generation(9)), "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_streak_stops_where_its_field_does() {
+        assert_eq!(
+            (super::once_more(1), super::once_more(4_095), super::once_more(u16::MAX)),
+            (2, 4_095, 4_095)
+        );
     }
 
     #[test]
