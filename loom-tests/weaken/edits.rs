@@ -65,20 +65,25 @@ fn word() -> Vec<Weakening> {
         "loads are relaxed" => "opening::who_sees_a_state_sees_what_its_winner_had_done_before" {
             "cell.rs", "self.0.load(Ordering::Acquire)", "self.0.load(Ordering::Relaxed)";
         }
-        "loads are relaxed (instants)" => "instants::a_wait_that_is_told_comes_with_the_opening_it_belongs_to" {
-            "cell.rs", "self.0.load(Ordering::Acquire)", "self.0.load(Ordering::Relaxed)";
-        }
         "swaps release nothing" => "opening::who_sees_a_state_sees_what_its_winner_had_done_before" {
             "cell.rs", "(seen, next, Ordering::AcqRel, Ordering::Acquire)", "(seen, next, Ordering::Acquire, Ordering::Acquire)";
         }
-        "swaps acquire nothing" => "window_by_count::two_failures_at_once_on_a_shared_lane_are_both_counted" {
+        "swaps acquire nothing" => "opening::who_opens_has_seen_what_each_failure_of_the_row_had_done" {
             "cell.rs", "(seen, next, Ordering::AcqRel, Ordering::Acquire)", "(seen, next, Ordering::Release, Ordering::Acquire)";
         }
         "failed swaps acquire nothing" => "window_by_count::two_failures_at_once_are_both_counted" {
             "cell.rs", "(seen, next, Ordering::AcqRel, Ordering::Acquire)", "(seen, next, Ordering::AcqRel, Ordering::Relaxed)";
         }
-        "a hook runs before its change" => "hooks::a_hook_that_calls_the_breaker_again_hangs_nobody" {
-            "breaker/admit.rs", "                    if let Some(turn) = turn {\n                        self.turned(turn);\n                    }\n", "                    let _ = turn;\n";
+        "a change that an acquire finds is not told" => "half_open::half_open_never_admits_more_than_its_limit_of_one" {
+            "breaker/admit.rs",
+            "                    if let Some(turn) = turn {\n                        self.turned(turn);\n                    }\n",
+            "                    let _ = turn;\n";
+        }
+        "a hook runs before the instants are published" => "hooks::a_hook_that_calls_the_breaker_again_hangs_nobody" {
+            "breaker/record.rs", "        self.settle(turn);\n        match recorded {", "        match recorded {";
+            "breaker/record.rs",
+            "            Recorded::Late { .. } => self.count(judged.counted.map(|_| Kind::Late)),\n        }\n        self.tell_turn(turn);\n",
+            "            Recorded::Late { .. } => self.count(judged.counted.map(|_| Kind::Late)),\n        }\n        self.tell_turn(turn);\n        self.settle(turn);\n";
         }
     }
 }
@@ -87,19 +92,23 @@ fn word() -> Vec<Weakening> {
 fn instants() -> Vec<Weakening> {
     weakenings! {
         "the stamp of `mark` is not compared" => "instants::a_clock_reading_delayed_across_a_failed_probe_frees_nobody_early" {
+            "breaker/instants.rs",
+            "(mark.generation == generation && opened.generation == generation)",
+            "true";
             "breaker/instants.rs", "if mark.generation != generation {", "if false {";
             "breaker/instants.rs", "if opened.generation != generation || first.generation != generation {", "if false {";
         }
         "the stamps of `opened` and `first` are not compared" => "instants::a_wait_that_is_told_is_never_put_together_from_two_states" {
+            "breaker/instants.rs",
+            "(mark.generation == generation && opened.generation == generation)",
+            "(mark.generation == generation)";
             "breaker/instants.rs", "if opened.generation != generation || first.generation != generation {", "if false {";
         }
         "`mark` is published first, and the other stamps not compared" => "instants::a_wait_that_is_told_comes_with_the_opening_it_belongs_to" {
-            "breaker/instants.rs", "if opened.generation != generation || first.generation != generation {", "if false {";
             "breaker/instants.rs",
-            "[(&self.opened, known.opened), (&self.first, known.first), (&self.mark, known.mark)]",
-            "[(&self.mark, known.mark), (&self.opened, known.opened), (&self.first, known.first)]";
-        }
-        "`mark` is published first" => "instants::a_wait_that_is_told_comes_with_the_opening_it_belongs_to" {
+            "(mark.generation == generation && opened.generation == generation)",
+            "(mark.generation == generation)";
+            "breaker/instants.rs", "if opened.generation != generation || first.generation != generation {", "if false {";
             "breaker/instants.rs",
             "[(&self.opened, known.opened), (&self.first, known.first), (&self.mark, known.mark)]",
             "[(&self.mark, known.mark), (&self.opened, known.opened), (&self.first, known.first)]";
@@ -112,19 +121,19 @@ fn instants() -> Vec<Weakening> {
 
 fn window_by_count() -> Vec<Weakening> {
     weakenings! {
-        "no fence between mark and sum (count)" => "window_by_count::two_failures_at_once_are_both_counted" {
+        "no fence between mark and sum (count)" => "window_by_count::two_failures_at_once_on_two_pages_are_both_counted" {
             "breaker/count_window.rs", "        cell::full_fence();\n", "";
         }
         "a taken position is not given up" => "window_by_count::two_failures_at_once_are_both_counted" {
             "breaker/count_window.rs", "return (self, Set::Taken);", "return (self, Set::Done);";
         }
-        "a lane's stamp is not compared" => "window_by_count::a_late_outcome_is_not_in_the_new_window" {
+        "a lane's stamp is not compared" => "window_by_count::a_late_outcome_on_an_owned_lane_is_not_in_the_new_window" {
             "breaker/count_window.rs", "if self.generation == generation { self.calls } else { 0 }", "self.calls";
         }
-        "a late outcome takes over a lane" => "window_by_count::a_late_outcome_is_not_in_the_new_window" {
+        "a late outcome takes over a lane" => "window_by_count::a_late_outcome_on_a_shared_lane_is_not_in_the_new_window" {
             "breaker/count_window.rs", "} else if of.lives() {", "} else if true {";
         }
-        "a late outcome takes over a page" => "window_by_count::a_late_outcome_is_not_in_the_new_window" {
+        "a late outcome takes over a page" => "window_by_count::a_late_outcome_on_a_shared_lane_is_not_in_the_new_window" {
             "breaker/count_window.rs", "return !of.lives();", "return false;";
         }
         "a restored mark gives way" => "snapshot::a_window_filled_while_others_fail_holds_all_of_it" {
@@ -135,7 +144,7 @@ fn window_by_count() -> Vec<Weakening> {
 
 fn window_by_time() -> Vec<Weakening> {
     weakenings! {
-        "no fence between mark and sum (time)" => "window_by_time::two_failures_at_once_are_both_counted" {
+        "no fence between mark and sum (time)" => "window_by_time::two_failures_at_once_in_neighbouring_slices_are_both_counted" {
             "breaker/time_window.rs", "        cell::full_fence();\n", "";
         }
         "a failure sums up to its own slice" => "window_by_time::two_failures_at_once_in_neighbouring_slices_are_both_counted" {
@@ -166,9 +175,6 @@ fn lanes() -> Vec<Weakening> {
         "a shared lane of counters is written as if it were owned" => "counters::counts_on_an_owned_and_a_shared_lane_add_up" {
             "lanes.rs", "self.0.fetch_add(n, Ordering::Relaxed);", "self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);";
         }
-        "an owned count is stored relaxed" => "window_by_count::successes_and_failures_at_once_are_all_in_the_window" {
-            "cell.rs", "self.0.store(next.encode(), Ordering::Release);", "self.0.store(next.encode(), Ordering::Relaxed);";
-        }
         "a number is taken relaxed" => "lanes::a_number_has_one_holder_and_is_handed_over_with_what_was_written" {
             "lanes.rs", "self.0.fetch_or(1 << number, Ordering::Acquire)", "self.0.fetch_or(1 << number, Ordering::Relaxed)";
         }
@@ -177,6 +183,27 @@ fn lanes() -> Vec<Weakening> {
         }
         "a number is taken without looking who had it" => "lanes::numbers_taken_at_once_are_different" {
             "lanes.rs", "if seen & (1 << number) == 0 {", "if true {";
+        }
+    }
+}
+
+/// Weaker, and yet no execution can show it. A model that fails here shows that the reason beside it was wrong.
+pub fn harmless() -> Vec<Weakening> {
+    weakenings! {
+        // Each of the three words carries its own stamp, and a reader wants all three: in whatever order they come,
+        // it knows either all of one state or nothing.
+        "`mark` is published first" => "instants::a_wait_that_is_told_comes_with_the_opening_it_belongs_to" {
+            "breaker/instants.rs",
+            "[(&self.opened, known.opened), (&self.first, known.first), (&self.mark, known.mark)]",
+            "[(&self.mark, known.mark), (&self.opened, known.opened), (&self.first, known.first)]";
+        }
+        // Nothing is published through a count. Who must see it has met the counting thread elsewhere: at a mark that
+        // it set afterwards, at the fence, at a number handed over, at its end.
+        "an owned count is stored relaxed (count)" => "window_by_count::two_failures_at_once_are_both_counted" {
+            "cell.rs", "self.0.store(next.encode(), Ordering::Release);", "self.0.store(next.encode(), Ordering::Relaxed);";
+        }
+        "an owned count is stored relaxed (time)" => "window_by_time::a_rate_is_never_taken_for_higher_than_it_is" {
+            "cell.rs", "self.0.store(next.encode(), Ordering::Release);", "self.0.store(next.encode(), Ordering::Relaxed);";
         }
     }
 }

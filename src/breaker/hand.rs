@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::breaker::CircuitBreaker;
 use crate::breaker::counts::Counting;
 use crate::breaker::event::Event;
+use crate::breaker::instants::Known;
 use crate::breaker::outcome::State;
 use crate::breaker::plan::Plan;
 use crate::breaker::refusal::Refusal;
@@ -127,8 +128,12 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
     /// As `look`, at this instant.
     #[must_use]
     pub fn look_at(&self, now: Instant) -> Status {
-        let now = now.as_nanos();
-        let (mut view, mut known) = self.seen();
+        let (view, known) = self.seen();
+        self.status(view, known, now.as_nanos())
+    }
+
+    /// What one reading of the word and its instants shows.
+    pub(super) fn status(&self, mut view: View, mut known: Option<Known>, now: u64) -> Status {
         if let Some((next, turn)) =
             known.and_then(|known| rules::deadline_passed(view, now, known, &self.policy))
         {
@@ -158,7 +163,7 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
     }
 
     /// The word, and its instants if they are known.
-    pub(super) fn seen(&self) -> (View, Option<crate::breaker::instants::Known>) {
+    pub(super) fn seen(&self) -> (View, Option<Known>) {
         let view: View = self.word.view();
         (view, self.instants.known(view.generation))
     }

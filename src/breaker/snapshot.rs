@@ -211,7 +211,8 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
     /// What it remembers, at this instant of its clock and of the wall's (since the Unix epoch).
     #[must_use]
     pub fn snapshot_at(&self, now: Instant, wall: Duration) -> Snapshot {
-        let (status, (view, known)) = (self.look_at(now), self.seen());
+        let (view, known) = self.seen();
+        let status = self.status(view, known, now.as_nanos());
         let now = i128::from(now.as_nanos());
         // A timeout that has passed makes another state, with other instants.
         let passed =
@@ -231,7 +232,11 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
             version: Snapshot::VERSION,
             wall,
             state: rules::state(view.mode),
-            remaining: status.retry_after,
+            // An end that its winner has not published yet is a whole open duration away.
+            remaining: status.retry_after.or_else(|| match view.mode {
+                Mode::Open { .. } => Some(Duration::from_nanos(self.policy.base().open_nanos)),
+                _ => None,
+            }),
             age: began.map_or(Duration::ZERO, |began| duration(now - began)),
             open_for: status.open_for,
             outage: known

@@ -1,13 +1,15 @@
 //! 1. Half-open never admits more than its limit, however many ask, while probes come back.
-//! 2. A verdict is reached once: of probes that fail and succeed together, the first verdict stands.
+//! 2. The ramp decides each call once, so its share is exact.
+//! 3. A verdict is reached once: of probes that fail and succeed together, the first verdict stands.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-use fusebox::breaker::{State, Why};
+use fusebox::breaker::{FullPolicy, State, Why};
 
 use crate::harness::{
-    Watched, after, at_once, check_story, half_open, model, model_within, ms, opened, succeed,
+    OPEN, Watched, after, at_once, check_story, fail, half_open, model, model_within, ms, opened, succeed,
+    watched,
 };
 
 /// Three ask at once, of a breaker whose open duration has just passed; nobody reports a verdict.
@@ -90,5 +92,20 @@ fn the_last_of_the_successes_closes_and_only_that_one() {
         assert_eq!(outage, Some(core::time::Duration::from_millis(10)), "open at 0 ms, closed at 10 ms");
         succeed(&breaker);
         assert_eq!(breaker.look().state, State::Closed);
+    });
+}
+
+#[test]
+fn the_ramp_decides_each_call_once() {
+    model_within(2, || {
+        let ramp = after(1).ramp(&[50], OPEN).build().unwrap();
+        let breaker = watched(ramp);
+        fail(&breaker);
+        breaker.acquire_at(ms(10)).unwrap().success_at(ms(10));
+        let ask = |breaker: &Arc<Watched<FullPolicy>>| u32::from(breaker.acquire_at(ms(10)).is_ok());
+        let (one, two, three) = at_once(&breaker, ask, ask, ask);
+        check_story(&breaker);
+        // The first of them and the third, whoever they are.
+        assert_eq!((breaker.look_at(ms(10)).state, one + two + three), (State::Recovering, 2));
     });
 }

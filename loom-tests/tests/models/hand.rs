@@ -5,29 +5,37 @@
 use fusebox::breaker::{State, Why};
 
 use crate::harness::{
-    Owned, after, at_once, check_story, fail, half_open, model, model_within, ms, opened, watched,
+    Owned, after, at_once, both_at_once, check_story, fail, half_open, model, ms, opened, watched,
 };
 
-#[test]
-fn a_probe_racing_force_open_comes_before_it_or_is_late() {
-    model_within(2, || {
-        let (breaker, [good, bad]) = half_open::<2>(after(1).half_open_calls(2));
-        at_once(
-            &breaker,
-            |breaker| breaker.force_open_at(ms(10)),
-            |_| good.success_at(ms(10)),
-            |_| bad.failure_at(ms(10)),
-        );
+/// One of two probes reports; the other one never does.
+fn a_probe_racing_force_open(report: fn(Owned)) {
+    model(move || {
+        let (breaker, [probe, other]) = half_open::<2>(after(1).half_open_calls(2));
+        both_at_once(&breaker, |breaker| breaker.force_open_at(ms(10)), |_| report(probe));
         check_story(&breaker);
         assert_eq!(breaker.look_at(ms(10)).state, State::ForcedOpen);
         let whys = breaker.observer().whys();
-        let told = matches!(
-            whys[2..],
-            [Why::ForcedOpen] | [Why::ProbesSucceeded | Why::ProbeFailed, Why::ForcedOpen]
-        );
-        assert!(told, "{whys:?}");
+        let verdict = matches!(whys[2], Why::ProbesSucceeded | Why::ProbeFailed);
+        assert_eq!((whys.last(), whys.len()), (Some(&Why::ForcedOpen), 3 + usize::from(verdict)), "{whys:?}");
         assert!(breaker.acquire_at(ms(90)).is_err(), "until it is released");
+        drop(other);
     });
+}
+
+#[test]
+fn a_probe_that_succeeds_racing_force_open_comes_before_it_or_is_late() {
+    a_probe_racing_force_open(|probe| probe.success_at(ms(10)));
+}
+
+#[test]
+fn a_probe_that_fails_racing_force_open_comes_before_it_or_is_late() {
+    a_probe_racing_force_open(|probe| probe.failure_at(ms(10)));
+}
+
+#[test]
+fn a_probe_that_is_dropped_racing_force_open_gives_back_nothing_of_the_new_state() {
+    a_probe_racing_force_open(drop);
 }
 
 #[test]
@@ -35,8 +43,8 @@ fn force_open_racing_the_first_probe_leaves_it_forced_open() {
     model(|| {
         let breaker = opened(after(1));
         breaker.clock().set(ms(10));
-        let (_, probe, _) =
-            at_once(&breaker, |breaker| breaker.force_open(), |breaker| breaker.acquire_owned().ok(), |_| ());
+        let (_, probe) =
+            both_at_once(&breaker, |breaker| breaker.force_open(), |breaker| breaker.acquire_owned().ok());
         if let Some(probe) = probe {
             probe.success();
         }
@@ -64,7 +72,7 @@ fn a_reset_racing_an_opening_comes_before_or_after_it() {
 fn those_who_do_it_by_hand_at_once_are_all_told() {
     model(|| {
         let breaker = watched(after(1).build().unwrap());
-        at_once(&breaker, |breaker| breaker.force_open_at(ms(1)), |_| (), |breaker| breaker.reset_at(ms(3)));
+        both_at_once(&breaker, |breaker| breaker.force_open_at(ms(1)), |breaker| breaker.reset_at(ms(3)));
         check_story(&breaker);
         assert_eq!(breaker.observer().changes().len(), 2);
     });

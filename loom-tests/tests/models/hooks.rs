@@ -9,7 +9,7 @@ use fusebox::breaker::{CircuitBreaker, Counters, Event, Policy, State, Why};
 use fusebox::observe::Observer;
 use fusebox::time::ManualClock;
 
-use crate::harness::{Witness, after, at_once, model, ms};
+use crate::harness::{Witness, after, at_once, both_at_once, model_within, ms};
 
 type Hooked<O> = CircuitBreaker<Policy, ManualClock, O, Counters<2>>;
 
@@ -25,18 +25,21 @@ impl Observer<Event> for Curious {
         self.witness.notice(event);
         let breaker = self.breaker.get().and_then(Weak::upgrade);
         if let (Event::Changed(change), Some(breaker)) = (event, breaker) {
-            assert!(breaker.look_at(ms(0)).generation >= change.generation, "told before it took effect");
+            let now = breaker.look_at(ms(0));
+            assert!(now.generation >= change.generation, "told before it took effect");
             if change.to == State::Open {
+                let known = now.generation > change.generation || now.retry_after.is_some();
+                assert!(known, "told before its instants were known");
                 breaker.reset_at(ms(0));
+                drop(breaker.acquire_at(ms(0)));
             }
-            drop(breaker.acquire_at(ms(0)));
         }
     }
 }
 
 #[test]
 fn a_hook_that_calls_the_breaker_again_hangs_nobody() {
-    model(|| {
+    model_within(2, || {
         let observer = Arc::new(Curious::default());
         let breaker = Arc::new(CircuitBreaker::with_parts(
             after(1).build().unwrap(),
@@ -46,12 +49,7 @@ fn a_hook_that_calls_the_breaker_again_hangs_nobody() {
         ));
         let _ = observer.breaker.set(Arc::downgrade(&breaker));
         let permit = breaker.acquire_owned().unwrap();
-        at_once(
-            &breaker,
-            |_| permit.failure(),
-            |_| (),
-            |breaker| breaker.call(|| Err::<(), _>("down")).is_ok(),
-        );
+        both_at_once(&breaker, |_| permit.failure(), |breaker| breaker.call(|| Err::<(), _>("down")).is_ok());
         // Each opening was followed by its hook's reset; between them there may have been the other opening.
         assert_eq!(breaker.look_at(ms(0)).state, State::Closed);
         assert!(breaker.acquire_at(ms(0)).is_ok());
@@ -76,7 +74,7 @@ impl Observer<Event> for Bomb {
 
 #[test]
 fn a_hook_that_panics_takes_nothing_with_it() {
-    model(|| {
+    model_within(2, || {
         let breaker: Arc<Hooked<Bomb>> = Arc::new(CircuitBreaker::with_parts(
             after(1).build().unwrap(),
             ManualClock::new(),

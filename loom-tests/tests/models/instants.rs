@@ -10,7 +10,8 @@ use std::time::Duration;
 use fusebox::breaker::{Rejected, State, Why};
 
 use crate::harness::{
-    OPEN, Watched, after, at_once, check_story, fail, half_open, model, model_within, ms, opened, watched,
+    OPEN, Watched, after, at_once, both_at_once, check_story, fail, half_open, model, model_within, ms,
+    opened, watched,
 };
 
 #[test]
@@ -53,7 +54,7 @@ fn a_clock_reading_delayed_across_a_failed_probe_frees_nobody_early() {
 
 #[test]
 fn a_clock_reading_delayed_across_a_probe_frees_nobody_early() {
-    model(|| {
+    model_within(2, || {
         let breaker = opened(after(1).success_threshold(63));
         breaker.clock().set(ms(10));
         at_once(
@@ -120,7 +121,7 @@ fn a_wait_that_is_told_is_never_put_together_from_two_states() {
             }
         };
         let ask = |breaker: &Arc<Watched>| breaker.acquire_at(ms(4)).map(|_| ()).unwrap_err();
-        let (_, rejected, _) = at_once(&breaker, probe, ask, |_| ());
+        let (_, rejected) = both_at_once(&breaker, probe, ask);
         let told = (rejected.state(), rejected.retry_after(), rejected.open_for());
         let first = (State::Open, Some(Duration::from_millis(6)), Some(Duration::from_millis(4)));
         // The second opening ends at 20 ms; to who asks at 4 ms time stands still at 10 ms.
@@ -132,14 +133,16 @@ fn a_wait_that_is_told_is_never_put_together_from_two_states() {
 
 #[test]
 fn a_publisher_that_was_held_up_cannot_undo_the_instants_of_a_later_state() {
-    model_within(2, || {
+    model(|| {
         let breaker = watched(after(1).build().unwrap());
         let permit = breaker.acquire_owned().unwrap();
-        at_once(
+        both_at_once(
             &breaker,
             |_| permit.failure_at(ms(0)),
-            |breaker| breaker.reset_at(ms(1)),
-            |breaker| breaker.force_open_at(ms(2)),
+            |breaker| {
+                breaker.reset_at(ms(1));
+                breaker.force_open_at(ms(2));
+            },
         );
         // Whoever came last, the breaker knows its instants, and goes on from them.
         check_story(&breaker);
@@ -152,7 +155,7 @@ fn a_publisher_that_was_held_up_cannot_undo_the_instants_of_a_later_state() {
 
 #[test]
 fn a_later_opening_keeps_its_end_whoever_publishes_last() {
-    model(|| {
+    model_within(2, || {
         let (breaker, [probe, other]) = half_open::<2>(after(1).half_open_calls(2));
         // One winner closes it, another one opens it again, in whatever order they come to publish.
         at_once(

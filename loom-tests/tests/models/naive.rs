@@ -9,7 +9,7 @@ use loom::sync::atomic::{
     AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence,
 };
 
-use crate::harness::{at_once, model};
+use crate::harness::{at_once, both_at_once, model};
 
 /// A word, and what the models count beside it.
 #[derive(Default)]
@@ -41,7 +41,7 @@ fn last_failure_by_a_store(naive: &Arc<Naive>) {
 fn a_store_instead_of_the_swap_opens_twice() {
     model(|| {
         let naive = Naive::at(1);
-        at_once(&naive, last_failure_by_a_store, last_failure_by_a_store, |_| ());
+        both_at_once(&naive, last_failure_by_a_store, last_failure_by_a_store);
         assert_eq!(naive.told.load(SeqCst), 1, "one recorder opens, and only one");
     });
 }
@@ -52,7 +52,7 @@ fn a_store_instead_of_the_swap_loses_a_failure() {
     model(|| {
         let naive = Naive::at(0);
         let fail = |naive: &Arc<Naive>| naive.word.store(naive.word.load(Acquire) + 1, Release);
-        at_once(&naive, fail, fail, |_| ());
+        both_at_once(&naive, fail, fail);
         assert_eq!(naive.word.load(Acquire), 2, "a row that some order explains");
     });
 }
@@ -83,7 +83,7 @@ fn an_outcome_without_a_generation_closes_what_it_does_not_know() {
         let naive = Naive::at(0);
         let succeed = |naive: &Arc<Naive>| naive.word.store(0, Release);
         let open = |naive: &Arc<Naive>| naive.word.compare_exchange(0, 1, AcqRel, Acquire).is_ok();
-        at_once(&naive, succeed, open, |_| ());
+        both_at_once(&naive, succeed, open);
         assert_eq!(naive.word.load(Acquire), 1, "a late outcome changes nothing");
     });
 }
@@ -99,7 +99,7 @@ fn opening(open: fn(&Naive)) {
                 assert!(5 < naive.beside.load(Acquire), "somebody was freed early");
             }
         };
-        at_once(&naive, move |naive| open(naive), ask, |_| ());
+        both_at_once(&naive, move |naive| open(naive), ask);
     });
 }
 
@@ -131,7 +131,7 @@ fn a_publisher_that_ignores_later_stamps_undoes_them() {
             let won = naive.word.fetch_add(1, AcqRel) + 1;
             naive.beside.store(won, Release);
         };
-        at_once(&naive, change, change, |_| ());
+        both_at_once(&naive, change, change);
         assert_eq!(naive.beside.load(Acquire), 2, "its end is known");
     });
 }
@@ -150,7 +150,7 @@ fn two_marks(between: fn()) {
             between();
             naive.word.load(Acquire) == 1
         };
-        let (one, two, ()) = at_once(&naive, mine, theirs, |_| ());
+        let (one, two) = both_at_once(&naive, mine, theirs);
         assert!(one || two, "neither saw the other's failure");
     });
 }
@@ -172,7 +172,7 @@ fn a_shared_lane_written_as_if_it_were_owned_loses_a_count() {
     model(|| {
         let naive = Naive::at(0);
         let count = |naive: &Arc<Naive>| naive.word.store(naive.word.load(Relaxed) + 1, Relaxed);
-        at_once(&naive, count, count, |_| ());
+        both_at_once(&naive, count, count);
         assert_eq!(naive.word.load(Relaxed), 2, "both were counted");
     });
 }
@@ -189,6 +189,6 @@ fn a_number_handed_over_relaxed_brings_nothing_of_what_was_written() {
                 lane.0.fetch_and(0, Relaxed);
             }
         };
-        at_once(&lane, live, live, |_| ());
+        both_at_once(&lane, live, live);
     });
 }

@@ -1,13 +1,15 @@
 //! 1. One recorder opens, and only one: the row ends in exactly one change of state, whoever finds it full.
 //! 2. A success racing the last failure either comes first and ends the row, or comes too late.
-//! 3. Who sees a state sees all that its winner had done before.
+//! 3. Who sees a state sees all that its winner had done before, and all that the failures before it had done.
 
 use std::sync::Arc;
 
-use fusebox::breaker::{State, Why};
+use fusebox::breaker::{Failure, FailureKind, State, Why};
 use loom::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::harness::{Owned, Watched, after, at_once, check_story, fail, model, model_within, ms, watched};
+use crate::harness::{
+    Owned, Watched, after, at_once, both_at_once, check_story, fail, model, model_within, ms, watched,
+};
 
 #[test]
 fn one_recorder_opens_and_only_one() {
@@ -93,5 +95,35 @@ fn who_sees_a_state_sees_what_its_winner_had_done_before() {
         let (_, _, (opened, read)) =
             at_once(&breaker, winner, |breaker| drop(breaker.acquire_at(ms(0))), seen);
         assert!(!opened || read == 7, "the state came without what was done before it");
+    });
+}
+
+#[test]
+fn who_opens_has_seen_what_each_failure_of_the_row_had_done() {
+    model(|| {
+        let breaker = watched(after(2).build().unwrap());
+        fail(&breaker);
+        let [good, bad, last]: [Owned; 3] = core::array::from_fn(|_| breaker.acquire_owned().unwrap());
+        let payload = Arc::new(AtomicU64::new(0));
+        let written = Arc::clone(&payload);
+        // A row of one, none, and one again: the same word, but another failure.
+        let again = move |_: &_| {
+            good.success();
+            written.store(7, Relaxed);
+            bad.failure();
+        };
+        let opener = move |_: &_| {
+            last.fail(FailureKind::Timeout);
+            payload.load(Relaxed)
+        };
+        let ((), read) = both_at_once(&breaker, again, opener);
+        let failures = breaker.observer().failures();
+        let told = |kind, failures_so_far| {
+            let is = |failure: &&Failure| (failure.kind, failure.failures) == (kind, failures_so_far);
+            failures.iter().filter(is).count()
+        };
+        // Two failures began a row: the one before, and the other thread's. The opener found the second one there.
+        let found = told(FailureKind::Error, 1) == 2 && told(FailureKind::Timeout, 2) == 1;
+        assert!(!found || read == 7, "{failures:?}");
     });
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use fusebox::breaker::{FullPolicy, Policy, State, Why, Window, WindowSnapshot};
 use fusebox::time::Instant;
 
-use crate::harness::{Watched, at_once, check_story, model, watched};
+use crate::harness::{Watched, at_once, both_at_once, both_sharing, check_story, model, watched};
 
 const NOW: u64 = 100;
 
@@ -59,7 +59,7 @@ fn held(breaker: &Timed, now: u64) -> (u64, u64) {
 fn two_failures_at_once_are_both_counted() {
     model(|| {
         let breaker = rated(100, 2);
-        at_once(&breaker, |b| fail_at(b, NOW), |_| (), |b| fail_at(b, NOW));
+        both_at_once(&breaker, |b| fail_at(b, NOW), |b| fail_at(b, NOW));
         check_story(&breaker);
         assert_eq!(breaker.observer().whys(), [Why::FailureRate]);
     });
@@ -69,7 +69,7 @@ fn two_failures_at_once_are_both_counted() {
 fn two_failures_at_once_in_neighbouring_slices_are_both_counted() {
     model(|| {
         let breaker = rated(100, 2);
-        at_once(&breaker, |b| fail_at(b, NOW), |_| (), |b| fail_at(b, NOW + 1));
+        both_at_once(&breaker, |b| fail_at(b, NOW), |b| fail_at(b, NOW + 1));
         check_story(&breaker);
         assert_eq!(breaker.observer().whys(), [Why::FailureRate]);
     });
@@ -88,7 +88,7 @@ fn successes_and_failures_at_once_are_all_in_the_window() {
 fn moving_the_head_on_while_others_count_loses_nothing() {
     model(|| {
         let breaker = rated(100, 9);
-        at_once(&breaker, |b| fail_at(b, NOW + 1), |_| (), |b| fail_at(b, NOW));
+        both_at_once(&breaker, |b| fail_at(b, NOW + 1), |b| fail_at(b, NOW));
         assert_eq!(held(&breaker, NOW + 1), (2, 2));
     });
 }
@@ -97,7 +97,7 @@ fn moving_the_head_on_while_others_count_loses_nothing() {
 fn moving_the_head_on_to_where_another_counts_loses_nothing() {
     model(|| {
         let breaker = rated(100, 9);
-        at_once(&breaker, |b| succeed_at(b, NOW + 1), |_| (), |b| fail_at(b, NOW + 1));
+        both_at_once(&breaker, |b| succeed_at(b, NOW + 1), |b| fail_at(b, NOW + 1));
         assert_eq!(held(&breaker, NOW + 1), (2, 1));
     });
 }
@@ -107,7 +107,7 @@ fn moving_the_head_on_by_a_whole_ring_loses_nothing() {
     model(|| {
         let breaker = rated(100, 9);
         // One moves on by a slice and is held up; the other goes once around the ring and counts there.
-        at_once(&breaker, |b| succeed_at(b, NOW + 1), |_| (), |b| succeed_at(b, NOW + 5));
+        both_at_once(&breaker, |b| succeed_at(b, NOW + 1), |b| succeed_at(b, NOW + 5));
         assert!(held(&breaker, NOW + 5).0 >= 1, "what was counted last is still there");
     });
 }
@@ -117,7 +117,7 @@ fn a_rate_is_never_taken_for_higher_than_it_is() {
     model(|| {
         let breaker = rated(100, 1);
         succeed_at(&breaker, NOW);
-        at_once(&breaker, |b| fail_at(b, NOW), |_| (), |b| fail_at(b, NOW));
+        both_at_once(&breaker, |b| fail_at(b, NOW), |b| fail_at(b, NOW));
         assert_eq!(breaker.look().state, State::Closed, "one call of three succeeded");
         assert_eq!(held(&breaker, NOW), (3, 2));
     });
@@ -128,14 +128,13 @@ fn a_late_outcome_is_not_in_the_new_window() {
     model(|| {
         let breaker = rated(100, 9);
         let old = breaker.acquire_owned_at(at(NOW)).unwrap();
-        at_once(
+        both_sharing(
             &breaker,
             |_| old.failure_at(at(NOW)),
             |breaker| {
                 breaker.reset_at(at(NOW));
                 fail_at(breaker, NOW);
             },
-            |_| (),
         );
         check_story(&breaker);
         assert_eq!(held(&breaker, NOW), (1, 1), "the one of the new generation");
