@@ -218,7 +218,6 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
         let passed =
             known.and_then(|known| rules::deadline_passed(view, saturated(now), known, &self.policy));
         let (view, known) = passed.map_or((view, known), |(view, turn)| (view, Some(turn.known)));
-        let known = known.filter(|known| known.opened.nanos() > i128::from(i64::MIN));
         let (ramp_step, ramp_position) = match view.mode {
             Mode::Recovering { step, position, .. } => (step.into(), position.into()),
             _ => (0, 0),
