@@ -50,7 +50,7 @@ impl InvalidPolicy {
     }
 
     /// The field and its rule in one literal, for the compiler's message (formatting is not const).
-    pub(crate) const fn told(&self) -> &'static str {
+    const fn told(&self) -> &'static str {
         self.told
     }
 
@@ -92,3 +92,26 @@ impl fmt::Display for Value {
 }
 
 impl core::error::Error for InvalidPolicy {}
+
+macro_rules! invalid {
+    ($field:literal, $value:expr, $rule:literal) => {
+        $crate::invalid::InvalidPolicy::new($field, $value, $rule, concat!($field, " ", $rule))
+    };
+}
+
+/// The error of a const check whose other outcome goes on.
+macro_rules! refuse_unless {
+    ($holds:expr, $field:literal, $value:expr, $rule:literal) => {
+        if !$holds {
+            return Err($crate::invalid::invalid!($field, $value, $rule));
+        }
+    };
+}
+
+pub(crate) use {invalid, refuse_unless};
+
+/// Ends the evaluation of a const item whose setting can never work.
+#[expect(clippy::panic, reason = "in a const item this is a compile error, which is its purpose")]
+pub(crate) const fn refuse_to_compile(invalid: &InvalidPolicy) -> ! {
+    panic!("{}", invalid.told())
+}

@@ -31,6 +31,13 @@ pub(crate) fn mine(lanes: usize) -> Lane {
     if number < owned { Lane::Owned(number) } else { Lane::Shared(owned + number % (lanes - owned).max(1)) }
 }
 
+/// A number that threads at work at the same time seldom share: for spreading them, with no promise.
+#[cfg(feature = "alloc")]
+#[inline]
+pub(crate) fn thread_number() -> usize {
+    number()
+}
+
 /// Those of an array's lanes that any thread can have written so far: the rest need not be read.
 #[inline]
 pub(crate) fn in_use<T>(lanes: &[T]) -> impl Iterator<Item = &T> {

@@ -12,7 +12,9 @@
 extern crate alloc;
 
 pub mod breaker;
+pub mod limiter;
 pub mod observe;
+pub mod sleep;
 pub mod time;
 
 mod bits;
@@ -36,3 +38,6 @@ mod floors;
 
 pub use breaker::CircuitBreaker;
 pub use invalid::{InvalidPolicy, Value};
+#[cfg(feature = "alloc")]
+pub use limiter::KeyedRateLimiter;
+pub use limiter::RateLimiter;

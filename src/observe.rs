@@ -85,6 +85,29 @@ impl<E, O: Observer<E> + ?Sized> Observer<E> for Arc<O> {
     }
 }
 
+/// Calls a hook; says whether it came back. With `std` its panic ends here, without it the caller gets it.
+///
+/// Whoever calls this holds nothing that a panic could leave half done.
+pub(crate) fn told<E, O: Observer<E>>(observer: &O, event: &E) -> bool {
+    #[cfg(feature = "std")]
+    {
+        use core::panic::AssertUnwindSafe;
+        use std::panic::catch_unwind;
+
+        let Err(payload) = catch_unwind(AssertUnwindSafe(|| observer.notice(event))) else { return true };
+        // A payload may panic when it is dropped.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            core::mem::forget(again);
+        }
+        false
+    }
+    #[cfg(not(feature = "std"))]
+    {
+        observer.notice(event);
+        true
+    }
+}
+
 /// An observer that calls a closure; made by [`observe_with`].
 #[derive(Clone, Copy)]
 pub struct ObserveWith<F>(F);

@@ -95,6 +95,88 @@ impl<T> Once<T> {
     }
 }
 
+/// A shared value that is replaced as a whole.
+#[cfg(feature = "std")]
+pub(crate) struct Swap<T> {
+    #[cfg(not(fusebox_loom))]
+    inner: arc_swap::ArcSwapOption<T>,
+    // The replacing is the library's protocol, not ours; each access is a schedule point.
+    #[cfg(fusebox_loom)]
+    inner: loom::sync::Mutex<Option<alloc::sync::Arc<T>>>,
+}
+
+#[cfg(feature = "std")]
+impl<T> Swap<T> {
+    pub(crate) fn of(value: alloc::sync::Arc<T>) -> Self {
+        #[cfg(not(fusebox_loom))]
+        return Self { inner: arc_swap::ArcSwapOption::new(Some(value)) };
+        #[cfg(fusebox_loom)]
+        return Self { inner: loom::sync::Mutex::new(Some(value)) };
+    }
+
+    pub(crate) fn none() -> Self {
+        #[cfg(not(fusebox_loom))]
+        return Self { inner: arc_swap::ArcSwapOption::new(None) };
+        #[cfg(fusebox_loom)]
+        return Self { inner: loom::sync::Mutex::new(None) };
+    }
+
+    pub(crate) fn get(&self) -> Option<alloc::sync::Arc<T>> {
+        #[cfg(not(fusebox_loom))]
+        return self.inner.load_full();
+        #[cfg(fusebox_loom)]
+        return self.locked().clone();
+    }
+
+    /// Looks at the value without owning it.
+    #[inline]
+    pub(crate) fn with<R>(&self, look: impl FnOnce(Option<&T>) -> R) -> R {
+        #[cfg(not(fusebox_loom))]
+        return look(self.inner.load().as_deref());
+        #[cfg(fusebox_loom)]
+        return look(self.get().as_deref());
+    }
+
+    /// Replaces the value, if it still is this one.
+    pub(crate) fn replace(&self, seen: &alloc::sync::Arc<T>, next: alloc::sync::Arc<T>) -> bool {
+        #[cfg(not(fusebox_loom))]
+        {
+            let found = self.inner.compare_and_swap(seen, Some(next));
+            found.as_ref().is_some_and(|found| alloc::sync::Arc::ptr_eq(found, seen))
+        }
+        #[cfg(fusebox_loom)]
+        {
+            let mut held = self.locked();
+            let same = held.as_ref().is_some_and(|held| alloc::sync::Arc::ptr_eq(held, seen));
+            if same {
+                *held = Some(next);
+            }
+            same
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        #[cfg(not(fusebox_loom))]
+        self.inner.store(None);
+        #[cfg(fusebox_loom)]
+        {
+            *self.locked() = None;
+        }
+    }
+
+    #[cfg(fusebox_loom)]
+    fn locked(&self) -> loom::sync::MutexGuard<'_, Option<alloc::sync::Arc<T>>> {
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(feature = "std")]
+impl<T> core::fmt::Debug for Swap<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Swap")
+    }
+}
+
 /// How many threads the machine runs at once; one where nobody can tell.
 #[cfg(feature = "alloc")]
 pub(crate) fn parallelism() -> usize {

@@ -135,6 +135,11 @@ pub type DefaultClock = StdClock;
 #[cfg(not(feature = "std"))]
 pub type DefaultClock = NoClock;
 
+#[cfg(feature = "std")]
+pub(crate) const DEFAULT_CLOCK: DefaultClock = StdClock;
+#[cfg(not(feature = "std"))]
+pub(crate) const DEFAULT_CLOCK: DefaultClock = NoClock;
+
 /// The process-wide monotonic clock (quanta: the CPU's time stamp counter where it can be trusted, the system's
 /// monotonic clock elsewhere). Zero-sized.
 ///

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 use core::time::Duration;
 
 use crate::breaker::policy::{FullPolicy, MOST_STEPS, Policy, Span};
-use crate::invalid::InvalidPolicy;
+use crate::invalid::{InvalidPolicy, refuse_to_compile};
 
 /// Marks a builder whose policy is a [`Policy`].
 #[derive(Clone, Copy, Debug)]
@@ -217,9 +217,4 @@ impl PolicyBuilder<Full> {
             Err(invalid) => refuse_to_compile(&invalid),
         }
     }
-}
-
-#[expect(clippy::panic, reason = "in a const item this is a compile error, which is its purpose")]
-const fn refuse_to_compile(invalid: &InvalidPolicy) -> ! {
-    panic!("{}", invalid.told())
 }

@@ -4,27 +4,12 @@ use core::time::Duration;
 
 use crate::breaker::builder::{PolicyBuilder, Steps};
 use crate::breaker::policy::{FullPolicy, Growth, Jitter, MOST_STEPS, NEVER, Policy, Ramp, Rate, Span};
-use crate::invalid::{InvalidPolicy, Value};
+use crate::invalid::{InvalidPolicy, Value, invalid, refuse_unless};
 use crate::ratio::Ratio;
 use crate::time::saturating_nanos;
 
 /// The longest duration a policy takes: a hundred years of 365 days.
 const LONGEST_NANOS: u64 = 100 * 365 * 24 * 3_600 * 1_000_000_000;
-
-macro_rules! invalid {
-    ($field:literal, $value:expr, $rule:literal) => {
-        InvalidPolicy::new($field, $value, $rule, concat!($field, " ", $rule))
-    };
-}
-
-/// The error of a const check whose other outcome goes on.
-macro_rules! refuse_unless {
-    ($holds:expr, $field:literal, $value:expr, $rule:literal) => {
-        if !$holds {
-            return Err(invalid!($field, $value, $rule));
-        }
-    };
-}
 
 const fn takes(duration: Duration) -> bool {
     let nanos = duration.as_nanos();

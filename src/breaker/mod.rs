@@ -103,7 +103,7 @@ use core::{fmt, mem};
 use crate::cell::Cell;
 use crate::observe::Observer;
 use crate::sync::const_fn;
-use crate::time::{Clock, DefaultClock, Instant, TimeSource};
+use crate::time::{Clock, DEFAULT_CLOCK, DefaultClock, Instant, TimeSource};
 
 pub use builder::{Full, Plain, PolicyBuilder};
 pub use counts::{Counters, Counting, Counts};
@@ -155,11 +155,6 @@ impl<P: Plan> CircuitBreaker<P> {
         }
     }
 }
-
-#[cfg(feature = "std")]
-const DEFAULT_CLOCK: DefaultClock = crate::time::StdClock;
-#[cfg(not(feature = "std"))]
-const DEFAULT_CLOCK: DefaultClock = crate::time::NoClock;
 
 impl<P: Plan, C, O, N> CircuitBreaker<P, C, O, N> {
     const_fn! {

@@ -10,7 +10,7 @@ use crate::breaker::policy::{Rate, Span};
 use crate::breaker::rules::{self, Outcome, Recorded, Row, Turn};
 use crate::breaker::window::{Mark, Of, Remember as _};
 use crate::breaker::word::{self, Generation, Mode, View};
-use crate::observe::Observer;
+use crate::observe::{self, Observer};
 use crate::time::{Instant, TimeSource};
 
 /// How a permit ended.
@@ -253,22 +253,10 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
 
     #[cold]
     fn notice(&self, event: &Event) {
-        #[cfg(feature = "std")]
-        {
-            use core::panic::AssertUnwindSafe;
-            use std::panic::catch_unwind;
-
-            // Unwind-safe: no state of the breaker is held across a hook.
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.observer.notice(event))) {
-                self.counters.add(Kind::HookPanicked);
-                // A payload may panic when it is dropped.
-                if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                    core::mem::forget(again);
-                }
-            }
+        // No state of the breaker is held across a hook.
+        if !observe::told(&self.observer, event) {
+            self.counters.add(Kind::HookPanicked);
         }
-        #[cfg(not(feature = "std"))]
-        self.observer.notice(event);
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn fuzz(site: &mut Site) -> Result<Vec<String>> {
         // six times slower.
         lines.push(format!(
             "RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none {target} fuzz/corpus/{target}{seeds} -- \
-             -runs={FUZZ_RUNS} -max_total_time={FUZZ_SECONDS} -max_len=512"
+             -runs={FUZZ_RUNS} -max_total_time={FUZZ_SECONDS} -max_len=512 -seed=1"
         ));
     }
     Ok(lines)

@@ -1,0 +1,137 @@
+//! The forms a limiter has, and what all of them can do: [`Strict`], [`Adjustable`](super::Adjustable),
+//! [`Leased`](super::Leased).
+
+use core::time::Duration;
+
+use crate::cell::Cell;
+use crate::limiter::outcome::{Allowed, Decision, Denied, Left, Level, NeverFits, Refused, Reservation};
+use crate::limiter::policy::Quota;
+use crate::limiter::rules::{self, Verdict};
+use crate::limiter::word::Tat;
+use crate::sync::const_fn;
+use crate::time::{Instant, saturating_nanos};
+
+/// How a limiter keeps its cells. Sealed.
+pub trait Form: sealed::Decide {}
+
+pub(super) mod sealed {
+    use super::{Decision, Duration, Level, Quota, Refused, Reservation};
+    use crate::time::Instant;
+
+    /// What a form can do.
+    pub trait Decide {
+        /// What it was told, now.
+        fn quota(&self) -> Quota;
+
+        /// `n` cells at the instant that `clock` says, if the form needs it.
+        fn admit(&self, n: u32, clock: impl FnOnce() -> Instant) -> Decision;
+
+        /// `n` cells after `longest` at most.
+        fn reserve(&self, n: u32, longest: Duration, now: Instant) -> Result<Reservation, Refused>;
+
+        /// Gives back what is not used up; tells how many whole cells.
+        fn refund(&self, reservation: &Reservation, clock: impl FnMut() -> Instant) -> u32;
+
+        fn level(&self, now: Instant) -> Level;
+    }
+}
+use sealed::Decide;
+
+/// One quota in one word, never changed: the whole limiter is one cache line.
+#[derive(Debug)]
+pub struct Strict {
+    pub(super) word: Cell,
+    pub(super) quota: Quota,
+}
+
+impl Form for Strict {}
+
+impl Strict {
+    const_fn! {
+        pub(super) const fn new(quota: Quota) -> Self {
+            Self { word: Cell::fresh(), quota }
+        }
+    }
+}
+
+impl Decide for Strict {
+    #[inline]
+    fn quota(&self) -> Quota {
+        self.quota
+    }
+
+    #[inline]
+    fn admit(&self, n: u32, clock: impl FnOnce() -> Instant) -> Decision {
+        if n > self.quota.burst {
+            return Decision::NeverFits(NeverFits { asked: n, burst: self.quota.burst });
+        }
+        let now = clock().as_nanos();
+        let span = self.quota.scale.units(now);
+        let (tat, verdict) = self.word.apply(|tat: Tat| {
+            let (next, verdict) = rules::admit(tat, span, n, &self.quota);
+            (next, (next, verdict))
+        });
+        decided(tat, verdict, now, self.quota)
+    }
+
+    fn reserve(&self, n: u32, longest: Duration, now: Instant) -> Result<Reservation, Refused> {
+        reserve_in(&self.quota, n, longest, now, |rule| self.word.apply(rule))
+    }
+
+    fn refund(&self, reservation: &Reservation, mut clock: impl FnMut() -> Instant) -> u32 {
+        let Some((Tat(after), quota)) = reservation.after else { return 0 };
+        let asked = quota.units_of(reservation.cells);
+        let back = self.word.apply(|tat: Tat| {
+            // Read anew at each try: after all that the word tells of, and before anything that it does not.
+            let now = clock().max(reservation.made).as_nanos();
+            rules::refund(tat, quota.scale.units(now), after, asked)
+        });
+        quota.cells_in(back)
+    }
+
+    fn level(&self, now: Instant) -> Level {
+        Level { tat: self.word.view(), now: now.as_nanos(), quota: self.quota, lent: 0 }
+    }
+}
+
+/// The decision that a verdict on one word is.
+#[inline]
+pub(super) const fn decided(tat: Tat, verdict: Verdict, now: u64, quota: Quota) -> Decision {
+    match verdict {
+        Verdict::Admitted => {
+            let left = Left::Word(Level { tat, now, quota, lent: 0 });
+            Decision::Allowed(Allowed { left, shadowed: false })
+        }
+        Verdict::Denied { at } => Decision::Denied(Denied { at, now, quota }),
+    }
+}
+
+/// What the reservation's rule says of a word: the next one, and when the cells are due.
+pub(super) type Reserved = (Tat, (Tat, Result<u64, u64>));
+
+/// A reservation in a word that `apply` changes.
+pub(super) fn reserve_in(
+    quota: &Quota,
+    n: u32,
+    longest: Duration,
+    now: Instant,
+    apply: impl FnOnce(&mut dyn FnMut(Tat) -> Reserved) -> (Tat, Result<u64, u64>),
+) -> Result<Reservation, Refused> {
+    if n > quota.burst {
+        return Err(Refused::NeverFits(NeverFits { asked: n, burst: quota.burst }));
+    }
+    let span = quota.scale.units(now.as_nanos());
+    let last = quota.scale.units(now.as_nanos().saturating_add(saturating_nanos(longest))).floor;
+    let (tat, due) = apply(&mut |tat| {
+        let (next, due) = rules::reserve(tat, span, n, last, quota);
+        (next, (next, due))
+    });
+    match due {
+        Ok(due) => {
+            // Between two units the first nanosecond of `due` may lie before now.
+            let due = Instant::from_nanos(quota.scale.nanos(due)).max(now);
+            Ok(Reservation { cells: n, made: now, due, after: (n > 0).then_some((tat, *quota)), regime: 0 })
+        }
+        Err(at) => Err(Refused::Denied(Denied { at, now: now.as_nanos(), quota: *quota })),
+    }
+}

@@ -1,0 +1,364 @@
+//! A quota for each key, in memory that is given once.
+
+mod bucket;
+mod builder;
+mod plan;
+mod secret;
+mod table;
+mod word;
+
+use core::fmt;
+use core::hash::Hash;
+use core::marker::PhantomData;
+
+use crate::invalid::InvalidPolicy;
+use crate::lanes::Tallies;
+use crate::limiter::counts::{Counters, Counting, Counts, Kind};
+use crate::limiter::event::Event;
+use crate::limiter::outcome::{Allowed, Decision, Denied, Left, Level, NeverFits, Refused};
+use crate::limiter::policy::Quota;
+use crate::limiter::rules::Verdict;
+use crate::observe::{self, Observer};
+use crate::sync::Shown;
+use crate::time::{Clock, DefaultClock, Instant, TimeSource};
+
+pub use builder::{ByFunction, Keyed, OneTier, Tiers, WhenFull};
+
+use bucket::Ask;
+use plan::Plans;
+use secret::Secret;
+use table::{Answer, Table};
+
+/// A rate limiter with a quota for each key: tenant, user, address.
+///
+/// `K` is what is hashed: `KeyedRateLimiter<str>` takes a `&str` or a `&String`. Keys are not kept, only 16 bits of a hash
+/// under a secret of the limiter's own; of 65 536 keys of a bucket two may share a quota, which is only ever stricter.
+///
+/// The table is allocated once, 16 bytes a key, and never grows; there is no lock, no sweeper, and no allocation
+/// afterwards. A hit is a hash, a clock reading, one cache line and one compare-and-swap. A new key looks at two lines.
+///
+/// # When the table is full
+///
+/// A key that has recovered carries no information, and gives up its place. Only where all 14 places that a new key may have
+/// hold live keys (rare below the capacity), the one of them that would recover soonest is evicted, and would start afresh:
+/// so a key keeps its debt through any flood as long as one of the 14 keys around it owes less, such as the flood's own. With
+/// [`WhenFull::Deny`] the new key is denied instead, and no live key is ever evicted.
+///
+/// # Precision
+///
+/// Decisions are exact to the nanosecond while `burst` intervals last 73 minutes or less (divided by the denominator of the
+/// interval's nanoseconds, up to 255). Beyond that a key's clock ticks coarser, at most in a 2 048th of the interval, or half
+/// a nanosecond: a cell may be admitted up to two ticks late, never early.
+///
+/// # Examples
+/// ```
+/// use fusebox::limiter::{KeyedRateLimiter, Quota};
+///
+/// let per_tenant = KeyedRateLimiter::<str>::new(Quota::per_second(10).burst(2).build()?, 100_000)?;
+/// let name = String::from("acme");
+/// assert!(per_tenant.check(&name).is_allowed());
+/// assert!(per_tenant.check("acme").is_allowed());
+/// assert!(!per_tenant.check("acme").is_allowed());
+/// assert!(per_tenant.check("umbrella").is_allowed());
+/// # Ok::<(), fusebox::InvalidPolicy>(())
+/// ```
+pub struct KeyedRateLimiter<K: ?Sized, T = OneTier, C = DefaultClock, O = (), N = ()> {
+    table: Table,
+    plans: Plans,
+    when_full: WhenFull,
+    secret: Secret,
+    tallies: Tallies<2, 8>,
+    /// Not zero: in shadow.
+    shadow: Shown,
+    tiers: T,
+    clock: C,
+    observer: O,
+    counters: N,
+    keys: PhantomData<fn(&K)>,
+}
+
+/// What a full table led to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyedCounts {
+    /// Live keys that lost their place, and with it their debt, to a new one.
+    pub evictions: u64,
+    /// New keys that were denied, or in shadow would have been, because all their places held live ones.
+    pub saturated: u64,
+}
+
+const EVICTIONS: usize = 0;
+const SATURATED: usize = 1;
+
+impl<K: ?Sized + Hash> KeyedRateLimiter<K> {
+    /// A limiter of this quota for each of `capacity` keys, evicting when it is full. [`Keyed`] has more to choose.
+    ///
+    /// # Errors
+    /// A `capacity` of zero, or beyond what there is memory for; a burst beyond what a key's clock holds.
+    pub fn new(quota: Quota, capacity: usize) -> Result<Self, InvalidPolicy> {
+        Keyed::of(quota, capacity).build()
+    }
+}
+
+impl<K: ?Sized, T, C, O, N> KeyedRateLimiter<K, T, C, O, N> {
+    /// The same limiter with this clock. Made before its first use, while it is empty.
+    #[must_use]
+    pub fn with_clock<D>(self, clock: D) -> KeyedRateLimiter<K, T, D, O, N> {
+        self.rebuilt(|_, observer, counters| (clock, observer, counters))
+    }
+
+    /// The same limiter, told to this observer.
+    #[must_use]
+    pub fn with_observer<D>(self, observer: D) -> KeyedRateLimiter<K, T, C, D, N> {
+        self.rebuilt(|clock, _, counters| (clock, observer, counters))
+    }
+
+    /// The same limiter with [`Counters`], over all keys together.
+    #[must_use]
+    pub fn counted(self) -> KeyedRateLimiter<K, T, C, O, Counters> {
+        self.rebuilt(|clock, observer, _| (clock, observer, Counters::new()))
+    }
+
+    fn rebuilt<D, P, M>(self, parts: impl FnOnce(C, O, N) -> (D, P, M)) -> KeyedRateLimiter<K, T, D, P, M> {
+        let (clock, observer, counters) = parts(self.clock, self.observer, self.counters);
+        KeyedRateLimiter {
+            table: self.table,
+            plans: self.plans,
+            when_full: self.when_full,
+            secret: self.secret,
+            tallies: self.tallies,
+            shadow: self.shadow,
+            tiers: self.tiers,
+            clock,
+            observer,
+            counters,
+            keys: PhantomData,
+        }
+    }
+
+    /// How many keys there are places for: the capacity it was told, and some more.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.table.places()
+    }
+
+    /// What a full table led to so far.
+    #[must_use]
+    pub fn keyed_counts(&self) -> KeyedCounts {
+        KeyedCounts { evictions: self.tallies.sum(EVICTIONS), saturated: self.tallies.sum(SATURATED) }
+    }
+
+    /// Its clock.
+    pub const fn clock(&self) -> &C {
+        &self.clock
+    }
+
+    /// Who is told.
+    pub const fn observer(&self) -> &O {
+        &self.observer
+    }
+
+    /// In shadow it decides, counts and tells what it would have refused, and lets it through. What is let through so
+    /// holds no cells.
+    pub fn set_shadow(&self, on: bool) {
+        self.shadow.set(on.into());
+    }
+
+    /// Whether it is in shadow.
+    #[must_use]
+    pub fn is_shadow(&self) -> bool {
+        self.shadow.get() != 0
+    }
+}
+
+impl<K: ?Sized, T, C, O, const LANES: usize> KeyedRateLimiter<K, T, C, O, Counters<LANES>> {
+    /// What it did so far over all keys, as sums over its lanes.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counters.read()
+    }
+}
+
+impl<K: ?Sized + Hash, T: Tiers<K>, C: Clock, O: Observer<Event>, N: Counting>
+    KeyedRateLimiter<K, T, C, O, N>
+{
+    /// Takes a cell of this key's quota, if there is one.
+    #[inline]
+    pub fn check(&self, key: &K) -> Decision {
+        self.check_n_at(key, 1, self.clock.now())
+    }
+
+    /// Takes `n` cells of this key's quota, all or none.
+    #[inline]
+    pub fn check_n(&self, key: &K, n: u32) -> Decision {
+        self.check_n_at(key, n, self.clock.now())
+    }
+
+    /// What is left to this key; takes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::limiter::{KeyedRateLimiter, Quota};
+    ///
+    /// let limiter = KeyedRateLimiter::<u64>::new(Quota::per_hour(5).build()?, 1_000)?;
+    /// assert!(limiter.check_n(&17, 3).is_allowed());
+    /// assert_eq!((limiter.peek(&17).remaining(), limiter.peek(&18).remaining()), (2, 5));
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
+    #[must_use]
+    pub fn peek(&self, key: &K) -> Level {
+        self.peek_at(key, self.clock.now())
+    }
+
+    /// Does ahead what the first call would do: reads the clock, which calibrates it.
+    pub fn warm_up(&self) {
+        let _ = self.clock.now();
+    }
+}
+
+impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counting>
+    KeyedRateLimiter<K, T, C, O, N>
+{
+    /// As `check`, at this instant: the limiter's clock is not read.
+    #[inline]
+    pub fn check_at(&self, key: &K, now: Instant) -> Decision {
+        self.check_n_at(key, 1, now)
+    }
+
+    /// As `check_n`, at this instant.
+    #[inline]
+    pub fn check_n_at(&self, key: &K, n: u32, now: Instant) -> Decision {
+        let hash = self.secret.hash(key);
+        let ask = self.ask(key, hash, n, now);
+        let (home, _) = self.table.home(hash);
+        let quota = *self.plans.quota(ask.tier);
+        if n > quota.burst() {
+            return self.refused(
+                n,
+                Refused::NeverFits(NeverFits { asked: n, burst: quota.burst() }),
+                quota,
+                now,
+            );
+        }
+        match self.table.hit(home, &ask) {
+            Some(Answer { tat, verdict: Verdict::Admitted, at, .. }) => {
+                self.admitted(n, Level { tat, now: at.nanos, quota, lent: 0 }, false)
+            }
+            Some(Answer { verdict: Verdict::Denied { at: due }, at, .. }) => {
+                self.refused(n, Refused::Denied(Denied { at: due, now: at.nanos, quota }), quota, now)
+            }
+            None => self.newcomer(home, &ask, now),
+        }
+    }
+
+    /// As `peek`, at this instant.
+    #[must_use]
+    pub fn peek_at(&self, key: &K, now: Instant) -> Level {
+        let hash = self.secret.hash(key);
+        let ask = self.ask(key, hash, 0, now);
+        let (tat, at) = self.table.look(self.table.home(hash).0, &ask);
+        Level { tat, now: at.nanos, quota: *self.plans.quota(ask.tier), lent: 0 }
+    }
+
+    #[inline]
+    fn ask(&self, key: &K, hash: u64, n: u32, now: Instant) -> Ask<'_> {
+        let (_, tag) = self.table.home(hash);
+        let tier = self.tiers.tier(key);
+        Ask { tag, tier, n, plans: &self.plans, now: self.plans.moment(now.as_nanos()) }
+    }
+
+    #[cold]
+    fn newcomer(&self, home: usize, ask: &Ask<'_>, now: Instant) -> Decision {
+        let quota = *self.plans.quota(ask.tier);
+        match self.table.miss(home, ask, self.when_full == WhenFull::EvictSoonest) {
+            Ok(Answer { tat, verdict, at, evicted }) => {
+                if evicted {
+                    self.tallies.add(EVICTIONS, 1);
+                }
+                match verdict {
+                    Verdict::Admitted => {
+                        self.admitted(ask.n, Level { tat, now: at.nanos, quota, lent: 0 }, false)
+                    }
+                    Verdict::Denied { at: due } => self.refused(
+                        ask.n,
+                        Refused::Denied(Denied { at: due, now: at.nanos, quota }),
+                        quota,
+                        now,
+                    ),
+                }
+            }
+            Err(wait) => {
+                self.tallies.add(SATURATED, 1);
+                let due = quota.scale.units(now.as_nanos().saturating_add(wait)).ceil;
+                self.refused(
+                    ask.n,
+                    Refused::Denied(Denied { at: due, now: now.as_nanos(), quota }),
+                    quota,
+                    now,
+                )
+            }
+        }
+    }
+
+    #[inline]
+    fn admitted(&self, n: u32, left: Level, shadowed: bool) -> Decision {
+        self.counters.add(Kind::Admitted, 1);
+        if shadowed {
+            self.counters.add(Kind::Shadowed, 1);
+        } else {
+            self.counters.add(Kind::Cells, n.into());
+        }
+        Decision::Allowed(Allowed { left: Left::Word(left), shadowed })
+    }
+
+    #[inline]
+    fn refused(&self, cells: u32, why: Refused, quota: Quota, now: Instant) -> Decision {
+        if self.is_shadow() {
+            self.tell(|| Event::WouldRefuse { cells, why });
+            let (at, now) = match why {
+                Refused::Denied(Denied { at, now, .. }) => (at, now),
+                Refused::NeverFits(_) => (0, now.as_nanos()),
+            };
+            // Denied until `at`: so much is owed that `cells` do not fit.
+            let owed = quota.limit().saturating_sub(quota.units_of(cells.min(quota.burst())));
+            let tat = crate::limiter::word::Tat(at.saturating_add(owed));
+            return self.admitted(cells, Level { tat, now, quota, lent: 0 }, true);
+        }
+        self.tell(|| Event::Refused { cells, why });
+        match why {
+            Refused::Denied(denied) => {
+                self.counters.add(Kind::Denied, 1);
+                Decision::Denied(denied)
+            }
+            Refused::NeverFits(never) => {
+                self.counters.add(Kind::NeverFits, 1);
+                Decision::NeverFits(never)
+            }
+        }
+    }
+
+    #[inline]
+    fn tell(&self, event: impl FnOnce() -> Event) {
+        if self.observer.listens() {
+            self.notice(&event());
+        }
+    }
+
+    #[cold]
+    fn notice(&self, event: &Event) {
+        if !observe::told(&self.observer, event) {
+            self.counters.add(Kind::HookPanicked, 1);
+        }
+    }
+}
+
+impl<K: ?Sized, T, C, O, N> fmt::Debug for KeyedRateLimiter<K, T, C, O, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyedRateLimiter")
+            .field("quota", self.plans.quota(0))
+            .field("places", &self.places())
+            .field("when_full", &self.when_full)
+            .field("counts", &self.keyed_counts())
+            .finish_non_exhaustive()
+    }
+}

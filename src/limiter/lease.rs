@@ -1,0 +1,295 @@
+//! One quota for many cores: each shard leases some cells, and spends them on its own cache line.
+//!
+//! The centre is a strict limiter with what no lease holds: `burst - shards * lease` cells. A shard that runs dry takes from
+//! the centre what it needs and up to a lease more; if the centre cannot, from its neighbours; only then it denies.
+//!
+//! 1. A shard never holds more than its lease, so all leases together hold `shards * lease` cells at most.
+//! 2. What moves between the centre and the leases is counted out before it is counted in: no cell is there twice.
+//! 3. So the cells that exist (the centre's and the leased ones) are at most the burst at any instant, and grow by `d / T` in
+//!    a time `d`. Each admission takes its cells from these. Hence in any interval of length `d` there are `burst + d / T` at
+//!    most, whatever the threads do: the bound of the strict form.
+//! 4. What a thread holds in its hand while it gathers is in neither, and is put back only where there is room, or
+//!    admitted: the bound holds; a gatherer that gives up may lose what others left no room for.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use crate::bits::Field;
+use crate::cell::{Cell, Meaning};
+use crate::invalid::{InvalidPolicy, Value, invalid, refuse_unless};
+use crate::lanes::{self, CachePadded};
+use crate::limiter::RateLimiter;
+use crate::limiter::form::sealed::Decide;
+use crate::limiter::form::{Form, Strict};
+use crate::limiter::outcome::{Allowed, Decision, Denied, Left, Level, NeverFits, Refused, Reservation};
+use crate::limiter::policy::Quota;
+use crate::limiter::rules::{self, Verdict};
+use crate::limiter::word::Tat;
+use crate::time::{DEFAULT_CLOCK, Instant};
+
+/// How the cells are leased: so many shards, of so many cells each.
+///
+/// # Examples
+/// ```
+/// use fusebox::limiter::{Leases, Quota, RateLimiter};
+///
+/// let quota = Quota::per_second(1_000_000).burst(10_000).build()?;
+/// let limiter = RateLimiter::leased(quota, Leases::of(64).shards(4))?;
+/// assert!(limiter.check().is_allowed());
+/// # Ok::<(), fusebox::InvalidPolicy>(())
+/// ```
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leases {
+    cells: u32,
+    shards: Option<u32>,
+}
+
+impl Leases {
+    /// Each shard leases up to so many cells: the more, the rarer it asks the centre, and the more may wait where nobody
+    /// asks for them. As many shards as the machine runs threads at once.
+    pub const fn of(cells: u32) -> Self {
+        Self { cells, shards: None }
+    }
+
+    /// So many shards; threads that share one take turns by compare-and-swap. Up to 1 024.
+    pub const fn shards(mut self, shards: u32) -> Self {
+        self.shards = Some(shards);
+        self
+    }
+}
+
+/// Leases of one quota; see [`RateLimiter::leased`].
+#[derive(Debug)]
+pub struct Leased {
+    centre: CachePadded<Strict>,
+    shards: Box<[CachePadded<Cell>]>,
+    lease: u32,
+    /// What it was told; the centre has less.
+    quota: Quota,
+}
+
+impl Form for Leased {}
+
+impl RateLimiter<Leased> {
+    /// A limiter whose cells are leased to the cores that ask: the same bound as the strict form's, exactly, and a check
+    /// that mostly stays on the core's own cache line and reads no clock.
+    ///
+    /// New, it admits the burst at once. After idling it may admit at once only what no lease can hold, `burst - shards *
+    /// lease`; more than that at once never fits. Cells leased to one shard are found by another before it denies. Nobody
+    /// has a claim to a cell: whoever asks first gets it, and a thread on a busy shard may be faster.
+    ///
+    /// # Errors
+    /// `shards` or `lease` of zero; leases that hold the whole burst or more.
+    pub fn leased(quota: Quota, leases: Leases) -> Result<Self, InvalidPolicy> {
+        Ok(Self::of(Leased::new(quota, leases)?, DEFAULT_CLOCK, (), ()))
+    }
+}
+
+/// The cells a shard holds.
+///
+/// ```text
+/// ┌────────────────────────────────┬─────────┐
+/// │ always zero                  32│ cells 32│
+/// └────────────────────────────────┴─────────┘
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cells(u32);
+
+const CELLS: Field = Field::lowest(32);
+
+impl Meaning for Cells {
+    #[inline]
+    fn encode(self) -> u64 {
+        CELLS.put(self.0.into())
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the field is 32 bits wide")]
+    fn decode(word: u64) -> Self {
+        Self(CELLS.get(word) as u32)
+    }
+}
+
+impl Cells {
+    /// `n` cells, or none: what is left, and how many that is where they were taken.
+    #[inline]
+    const fn take(self, n: u32) -> (Self, Option<u32>) {
+        match self.0.checked_sub(n) {
+            Some(left) => (Self(left), Some(left)),
+            None => (self, None),
+        }
+    }
+
+    /// As many as there are, up to `n`.
+    const fn take_some(self, n: u32) -> (Self, u32) {
+        let taken = if self.0 < n { self.0 } else { n };
+        (Self(self.0 - taken), taken)
+    }
+
+    /// As many of `n` as there is room for in a lease; tells how many.
+    const fn put(self, n: u32, lease: u32) -> (Self, u32) {
+        let room = lease.saturating_sub(self.0);
+        let put = if n < room { n } else { room };
+        (Self(self.0 + put), put)
+    }
+}
+
+impl Leased {
+    fn new(quota: Quota, leases: Leases) -> Result<Self, InvalidPolicy> {
+        let shards =
+            leases.shards.unwrap_or_else(|| u32::try_from(lanes::for_this_machine() / 2).unwrap_or(1));
+        refuse_unless!(
+            (1..=1_024).contains(&shards),
+            "shards",
+            Value::Count(shards.into()),
+            "must be from 1 to 1024"
+        );
+        refuse_unless!(leases.cells >= 1, "lease", Value::Count(0), "must be 1 at least");
+        let lent = u64::from(shards) * u64::from(leases.cells);
+        let kept = u64::from(quota.burst).checked_sub(lent).and_then(|kept| u32::try_from(kept).ok());
+        let Some(kept) = kept.filter(|kept| *kept >= 1) else {
+            let value = Value::Count(leases.cells.into());
+            return Err(invalid!("lease", value, "times the shards must be less than the burst"));
+        };
+        let shard = |_| {
+            let cell = Cell::fresh();
+            cell.apply(|_: Cells| (Cells(leases.cells), ()));
+            CachePadded::new(cell)
+        };
+        Ok(Self {
+            centre: CachePadded::new(Strict::new(quota.with_less(kept))),
+            shards: (0..shards).map(shard).collect(),
+            lease: leases.cells,
+            quota,
+        })
+    }
+
+    /// The calling thread's shard.
+    #[inline]
+    fn mine(&self) -> usize {
+        lanes::thread_number() % self.shards.len()
+    }
+
+    /// The own shard first, then the others.
+    fn from(&self, mine: usize) -> impl Iterator<Item = &Cell> {
+        let (before, after) = self.shards.split_at(mine.min(self.shards.len()));
+        after.iter().chain(before).map(|shard| &**shard)
+    }
+
+    /// All that is leased. Read before the centre it is no more than there was: what comes out of the centre meanwhile is
+    /// missed, and never seen twice.
+    fn lent(&self) -> u32 {
+        self.shards.iter().fold(0, |sum, shard| sum.saturating_add(shard.view::<Cells>().0))
+    }
+
+    #[cold]
+    fn refill(&self, n: u32, mine: usize, now: Instant) -> Decision {
+        let (quota, nanos) = (&self.centre.quota, now.as_nanos());
+        let span = quota.scale.units(nanos);
+        let own = self.take_some(mine, n);
+        let needed = n - own;
+        let most = needed.saturating_add(self.lease);
+        let from_centre = self.centre.word.apply(|tat: Tat| rules::grab(tat, span, needed, most, quota));
+        if from_centre >= needed {
+            let left = self.put(mine, from_centre - needed);
+            return allowed(left);
+        }
+        self.gather(n, mine, own, now)
+    }
+
+    /// The centre cannot give all: are there enough cells in all places together?
+    fn gather(&self, n: u32, mine: usize, mut held: u32, now: Instant) -> Decision {
+        let (quota, nanos) = (&self.centre.quota, now.as_nanos());
+        let span = quota.scale.units(nanos);
+        let lent = self.lent();
+        let tat: Tat = self.centre.word.view();
+        let free = quota.cells_in(rules::room(tat, span, quota));
+        let missing = n.saturating_sub(held.saturating_add(lent).saturating_add(free));
+        if missing == 0 {
+            held += self.centre.word.apply(|tat: Tat| rules::grab(tat, span, 1, n - held, quota));
+            for shard in self.from(mine) {
+                held += shard.apply(|cells: Cells| cells.take_some(n - held));
+            }
+            if held == n {
+                return allowed(0);
+            }
+        }
+        let lent = lent.saturating_add(held);
+        self.put(mine, held);
+        let asked = n.saturating_sub(lent).max(1);
+        let (_, verdict) = rules::admit(self.centre.word.view(), span, asked.min(quota.burst), quota);
+        match verdict {
+            Verdict::Denied { at } => Decision::Denied(Denied { at, now: nanos, quota: *quota }),
+            // Somebody gave cells back meanwhile: asking again at once is worth it.
+            Verdict::Admitted => Decision::Denied(Denied { at: span.floor, now: nanos, quota: *quota }),
+        }
+    }
+
+    fn take_some(&self, shard: usize, n: u32) -> u32 {
+        self.shards.get(shard).map_or(0, |shard| shard.apply(|cells: Cells| cells.take_some(n)))
+    }
+
+    /// Puts cells where there is room, in the own shard first; what finds none is lost. Tells what the own one took.
+    fn put(&self, mine: usize, cells: u32) -> u32 {
+        let (mut left, mut own) = (cells, None);
+        for shard in self.from(mine) {
+            if left == 0 {
+                break;
+            }
+            let put = shard.apply(|cells: Cells| cells.put(left, self.lease));
+            own.get_or_insert(put);
+            left -= put;
+        }
+        own.unwrap_or(0)
+    }
+}
+
+#[inline]
+const fn allowed(left: u32) -> Decision {
+    Decision::Allowed(Allowed { left: Left::Lease(left), shadowed: false })
+}
+
+impl Decide for Leased {
+    fn quota(&self) -> Quota {
+        self.quota
+    }
+
+    #[inline]
+    fn admit(&self, n: u32, clock: impl FnOnce() -> Instant) -> Decision {
+        let mine = self.mine();
+        if let Some(shard) = self.shards.get(mine) {
+            if let Some(left) = shard.apply(|cells: Cells| cells.take(n)) {
+                return allowed(left);
+            }
+        }
+        if n > self.centre.quota.burst {
+            return Decision::NeverFits(NeverFits { asked: n, burst: self.centre.quota.burst });
+        }
+        self.refill(n, mine, clock())
+    }
+
+    fn reserve(&self, n: u32, longest: Duration, now: Instant) -> Result<Reservation, Refused> {
+        let kept = self.centre.quota.burst;
+        if n > kept {
+            return Err(Refused::NeverFits(NeverFits { asked: n, burst: kept }));
+        }
+        // What comes out of the centre's word can be refunded, so that is asked first.
+        if let Ok(reservation) = self.centre.reserve(n, Duration::ZERO, now) {
+            return Ok(reservation);
+        }
+        if self.admit(n, || now).is_allowed() {
+            return Ok(Reservation { cells: n, made: now, due: now, after: None, regime: 0 });
+        }
+        self.centre.reserve(n, longest, now)
+    }
+
+    fn refund(&self, reservation: &Reservation, clock: impl FnMut() -> Instant) -> u32 {
+        self.centre.refund(reservation, clock)
+    }
+
+    fn level(&self, now: Instant) -> Level {
+        let lent = self.lent();
+        Level { lent, ..self.centre.level(now) }
+    }
+}

@@ -1,0 +1,105 @@
+//! What may happen: pure functions of the arrival time, the instant and the quota.
+//!
+//! The algorithm is GCRA, the generic cell rate algorithm of ITU-T I.371 (virtual scheduling form). With the interval `T`
+//! and the burst `B`, at time `t` for `n` cells:
+//!
+//! | when | what | TAT' |
+//! |---|---|---|
+//! | `n = 0` | admitted | TAT |
+//! | `max(TAT, t) + n*T - t <= B*T` | admitted | `max(TAT, t) + n*T` |
+//! | else, or it does not fit | denied | TAT |
+//!
+//! Between two units the instant `t` is taken as the lower one where it frees, as the upper one where it binds: never
+//! early, late by two units at most.
+
+use crate::limiter::policy::Quota;
+use crate::limiter::scale::Span;
+use crate::limiter::word::Tat;
+
+/// What a rule said of the cells asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Admitted,
+    /// They would be at this unit, if nobody else asked.
+    Denied {
+        at: u64,
+    },
+}
+
+/// `n` cells now. `n` is the burst at most.
+#[inline]
+pub(super) const fn admit(tat: Tat, now: Span, n: u32, quota: &Quota) -> (Tat, Verdict) {
+    if n == 0 {
+        return (tat, Verdict::Admitted);
+    }
+    let asked = quota.units_of(n);
+    let room = quota.limit() - asked;
+    if tat.0.saturating_sub(now.floor) <= room {
+        if let Some(next) = later(tat.0, now.ceil).checked_add(asked) {
+            return (Tat(next), Verdict::Admitted);
+        }
+        return (tat, Verdict::Denied { at: u64::MAX });
+    }
+    (tat, Verdict::Denied { at: tat.0 - room })
+}
+
+/// `n` cells at `due` units, which is not after `last`: now, where there is room.
+pub(super) const fn reserve(
+    tat: Tat,
+    now: Span,
+    n: u32,
+    last: u64,
+    quota: &Quota,
+) -> (Tat, Result<u64, u64>) {
+    match admit(tat, now, n, quota) {
+        (next, Verdict::Admitted) => (next, Ok(now.floor)),
+        (_, Verdict::Denied { at }) if at > last => (tat, Err(at)),
+        (_, Verdict::Denied { at }) => match tat.0.checked_add(quota.units_of(n)) {
+            Some(next) => (Tat(next), Ok(at)),
+            None => (tat, Err(u64::MAX)),
+        },
+    }
+}
+
+/// Takes back what a reservation of `asked` units, after which the word was `after`, has not used up yet.
+///
+/// Without it the queue of cells would now be shorter by what of its own part, the last `asked` units before `after`, is
+/// still to come: exactly so if the quota has not stood full since, by more if it has. So nobody is freed early.
+pub(super) const fn refund(tat: Tat, now: Span, after: u64, asked: u64) -> (Tat, u64) {
+    let left = after.saturating_sub(now.ceil);
+    let back = if left < asked { left } else { asked };
+    let back = if back < tat.0 { back } else { tat.0 };
+    (Tat(tat.0 - back), back)
+}
+
+/// The units still free now.
+pub(super) const fn room(tat: Tat, now: Span, quota: &Quota) -> u64 {
+    quota.limit().saturating_sub(tat.0.saturating_sub(now.floor))
+}
+
+/// As many whole cells as there are, up to `most` and not under `least`; none where there are fewer.
+#[cfg(feature = "alloc")]
+pub(super) const fn grab(tat: Tat, now: Span, least: u32, most: u32, quota: &Quota) -> (Tat, u32) {
+    let free = quota.cells_in(room(tat, now, quota));
+    let cells = if free < most { free } else { most };
+    if cells < least || cells == 0 {
+        return (tat, 0);
+    }
+    match admit(tat, now, cells, quota) {
+        (next, Verdict::Admitted) => (next, cells),
+        (_, Verdict::Denied { .. }) => (tat, 0),
+    }
+}
+
+/// The same debt, in cells and parts of one, under another quota: rounded up.
+#[cfg(any(feature = "std", feature = "alloc"))]
+pub(super) const fn converted(debt: u64, from: u64, to: u64) -> u64 {
+    let scaled = (debt as u128 * to as u128).div_ceil(from as u128);
+    #[expect(clippy::cast_possible_truncation, reason = "it fits in the branch that casts it")]
+    if scaled > u64::MAX as u128 { u64::MAX } else { scaled as u64 }
+}
+
+#[inline]
+const fn later(one: u64, other: u64) -> u64 {
+    if one > other { one } else { other }
+}
