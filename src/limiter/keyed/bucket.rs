@@ -136,6 +136,14 @@ impl Ask<'_> {
         Tat(quota.scale.units(self.now.nanos).floor.saturating_add(debt))
     }
 
+    /// How many nanoseconds until a key with this arrival time has recovered.
+    pub(super) fn wait_for(&self, tier: u8, time: Wrapping) -> u64 {
+        match time.ahead_of(self.plans.span(tier, self.now).floor) {
+            0 => 0,
+            ahead => self.plans.quota(tier).scale.nanos(ahead).max(1),
+        }
+    }
+
     /// The slot of this key with this arrival time.
     #[inline]
     pub(super) const fn timed(&self, tat: Tat) -> Slot {

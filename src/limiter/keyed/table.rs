@@ -121,7 +121,7 @@ impl Table {
                 return Ok(Answer { tat, verdict: Verdict::Admitted, at, evicted });
             }
             let Some(claim) = places.claim(ask.tag) else {
-                let room = places.room(&ask);
+                let Some(room) = places.room(&ask) else { continue };
                 if room.evicts && !evict {
                     return Err(places.soonest(&ask));
                 }
@@ -247,45 +247,38 @@ impl<'a> Places<'a> {
     }
 
     /// The place to claim: a free one or one whose key has recovered, at home before elsewhere; an abandoned claim's; the one
-    /// whose key would recover soonest.
-    fn room(&self, ask: &Ask<'_>) -> Room<'a> {
-        let mut best: Option<(u64, Room<'a>)> = None;
+    /// whose key would recover soonest. Nothing where this key has come in meanwhile: it must not make room for itself.
+    fn room(&self, ask: &Ask<'_>) -> Option<Room<'a>> {
+        let (mut best, mut free) = (None, None);
         for (place, slot) in self.slots_from_home() {
             let seen = slot.load();
             let worth = match Slot::decode(seen) {
-                Slot::Free { .. } => return Room { place, slot, seen, evicts: false },
-                Slot::Timed { tier, time, .. } => {
-                    match remaining(ask, tier, time.ahead_of(ask.plans.span(tier, ask.now).floor)) {
-                        0 => return Room { place, slot, seen, evicts: false },
-                        remaining => remaining,
-                    }
+                Slot::Timed { tag, .. } | Slot::Claimed { tag, .. } if tag == ask.tag => return None,
+                Slot::Free { .. } => 0,
+                Slot::Timed { tier, time, .. } => ask.wait_for(tier, time),
+                // Somebody is about to write a key there: what that key will owe is not known.
+                Slot::Claimed { ticket, .. }
+                    if self.bucket(place).tickets().wrapping_sub(ticket) > PATIENCE =>
+                {
+                    1
                 }
-                Slot::Claimed { ticket, .. } => {
-                    let age = self.bucket(place).tickets().wrapping_sub(ticket);
-                    // Somebody is about to write a key there: what that key will owe is not known.
-                    if age > PATIENCE { 0 } else { u64::MAX }
-                }
+                Slot::Claimed { .. } => u64::MAX,
             };
+            if worth == 0 && free.is_none() {
+                free = Some(Room { place, slot, seen, evicts: false });
+            }
+            let evicts = matches!(Slot::decode(seen), Slot::Timed { .. });
             if best.as_ref().is_none_or(|(least, _)| worth < *least) {
-                best = Some((worth, Room { place, slot, seen, evicts: worth > 0 && worth < u64::MAX }));
+                best = Some((worth, Room { place, slot, seen, evicts }));
             }
         }
-        let first = || Room { place: 0, slot: self.first(), seen: self.first().load(), evicts: true };
-        best.map_or_else(first, |(_, room)| room)
-    }
-
-    fn first(&self) -> &'a Cell {
-        let [low, _] = self.buckets;
-        let [first, ..] = low.slots();
-        first
+        free.or(best.map(|(_, room)| room))
     }
 
     /// How many nanoseconds until a key here has recovered.
     fn soonest(&self, ask: &Ask<'_>) -> u64 {
         let wait = |(_, slot): (usize, &Cell)| match Slot::decode(slot.load()) {
-            Slot::Timed { tier, time, .. } => {
-                remaining(ask, tier, time.ahead_of(ask.plans.span(tier, ask.now).floor))
-            }
+            Slot::Timed { tier, time, .. } => ask.wait_for(tier, time),
             Slot::Free { .. } | Slot::Claimed { .. } => 0,
         };
         self.slots().map(wait).min().unwrap_or(0)
@@ -294,9 +287,4 @@ impl<'a> Places<'a> {
 
 fn claims(word: u64, wanted: u16) -> bool {
     matches!(Slot::decode(word), Slot::Claimed { tag, .. } if tag == wanted)
-}
-
-/// Nanoseconds until a debt of so many of a tier's ticks is over.
-fn remaining(ask: &Ask<'_>, tier: u8, ahead: u64) -> u64 {
-    if ahead == 0 { 0 } else { ask.plans.quota(tier).scale.nanos(ahead).max(1) }
 }

@@ -1,0 +1,134 @@
+//! 1. First calls of one key at the same time never admit more than its burst: a key has one quota at any time.
+//! 2. That holds where they take different places for free, since their clocks differ, and over both buckets of a key.
+//! 3. A key that is hit while another takes a place keeps its debt, unless it is evicted, which is counted.
+//! 4. A claim that is left behind halfway stops nobody.
+//!
+//! With the private cfg a bucket has two slots.
+
+use std::sync::Arc;
+
+use fusebox::limiter::{Keyed, KeyedRateLimiter, OneTier, Quota, WhenFull};
+use fusebox::time::{Instant, ManualClock};
+
+use crate::harness::{at_once, both_at_once, model_within, ms};
+
+type Limiter = KeyedRateLimiter<u64, OneTier, ManualClock>;
+
+/// One cell an hour for each key, in one bucket for every four keys.
+fn limiter(capacity: usize) -> Arc<Limiter> {
+    let keyed = Keyed::of(Quota::per_hour(1).build().unwrap(), capacity).seed(7);
+    Arc::new(keyed.build().unwrap().with_clock(ManualClock::new()))
+}
+
+fn took(limiter: &Arc<Limiter>, key: u64, now: Instant) -> u32 {
+    u32::from(limiter.check_at(&key, now).is_allowed())
+}
+
+const HOUR: u64 = 3_600_000;
+
+#[test]
+fn first_calls_of_one_key_at_once_admit_its_burst() {
+    model_within(2, || {
+        let limiter = limiter(1);
+        let ask = |limiter: &Arc<Limiter>| took(limiter, 1, ms(1));
+        let (one, two, three) = at_once(&limiter, ask, ask, ask);
+        assert_eq!(one + two + three, 1);
+        assert_eq!(limiter.keyed_counts().evictions, 0);
+    });
+}
+
+/// The first slot is another key's, and free from one hour on: for whoever knows that it is that late.
+fn free_for_some() -> Arc<Limiter> {
+    let limiter = limiter(1);
+    assert_eq!(took(&limiter, 2, ms(0)), 1);
+    limiter
+}
+
+#[test]
+fn first_calls_of_one_key_that_find_different_places_free_admit_its_burst() {
+    model_within(3, || {
+        let limiter = free_for_some();
+        let (one, two) = both_at_once(
+            &limiter,
+            |limiter| took(limiter, 1, ms(HOUR - 1)),
+            |limiter| took(limiter, 1, ms(HOUR)),
+        );
+        assert_eq!(one + two, 1);
+    });
+}
+
+#[test]
+fn first_calls_of_one_key_from_three_threads_that_find_different_places_free_admit_its_burst() {
+    model_within(1, || {
+        let limiter = free_for_some();
+        let (one, two, three) = at_once(
+            &limiter,
+            |limiter| took(limiter, 1, ms(HOUR - 1)),
+            |limiter| took(limiter, 1, ms(HOUR)),
+            |limiter| took(limiter, 1, ms(HOUR)),
+        );
+        assert_eq!(one + two + three, 1);
+    });
+}
+
+#[test]
+fn first_calls_of_one_key_over_two_buckets_admit_its_burst() {
+    model_within(2, || {
+        let limiter = limiter(8);
+        // Fill what there is for others, so that the key's home may be full for one and not for the other.
+        for key in 2..5 {
+            took(&limiter, key, ms(0));
+        }
+        let (one, two) = both_at_once(
+            &limiter,
+            |limiter| took(limiter, 1, ms(HOUR - 1)),
+            |limiter| took(limiter, 1, ms(HOUR)),
+        );
+        assert_eq!(one + two, 1);
+    });
+}
+
+#[test]
+fn a_key_that_is_hit_beside_a_newcomer_keeps_its_debt_or_is_evicted_and_counted() {
+    model_within(3, || {
+        let limiter = limiter(1);
+        assert_eq!(took(&limiter, 1, ms(0)) + took(&limiter, 2, ms(1)), 2);
+        // Both places are taken; the newcomer evicts the one that would recover sooner, which may come back.
+        let (one, two) =
+            both_at_once(&limiter, |limiter| took(limiter, 1, ms(2)), |limiter| took(limiter, 3, ms(2)));
+        assert_eq!(two, 1, "a new key finds a place");
+        let evictions = limiter.keyed_counts().evictions;
+        assert!(evictions >= 1 && u64::from(one) <= evictions, "{one} by {evictions} evictions");
+    });
+}
+
+#[test]
+fn a_full_table_that_denies_evicts_nobody() {
+    model_within(2, || {
+        let keyed = Keyed::of(Quota::per_hour(1).build().unwrap(), 1).seed(7).when_full(WhenFull::Deny);
+        let limiter: Arc<Limiter> = Arc::new(keyed.build().unwrap().with_clock(ManualClock::new()));
+        assert_eq!(took(&limiter, 1, ms(0)), 1);
+        // One place for two newcomers.
+        let (two, three) =
+            both_at_once(&limiter, |limiter| took(limiter, 2, ms(0)), |limiter| took(limiter, 3, ms(0)));
+        assert!(two + three <= 1, "{two} {three}");
+        let again: u32 = (1..=3).map(|key| took(&limiter, key, ms(1))).sum();
+        assert!(again <= 1 - (two + three), "each keeps its debt");
+        assert_eq!(limiter.keyed_counts().evictions, 0);
+    });
+}
+
+#[test]
+fn a_key_that_recovers_beside_its_own_check_admits_once() {
+    model_within(2, || {
+        let limiter = limiter(1);
+        assert_eq!(took(&limiter, 1, ms(0)) + took(&limiter, 2, ms(0)), 2);
+        // Its place may go to the newcomer between its look and its swap.
+        let (one, two) = both_at_once(
+            &limiter,
+            |limiter| took(limiter, 1, ms(HOUR)) + took(limiter, 1, ms(HOUR)),
+            |limiter| took(limiter, 3, ms(HOUR)),
+        );
+        assert_eq!((one, two), (1, 1));
+    });
+}
