@@ -11,6 +11,8 @@ mod gateway;
 mod identity;
 mod introspection;
 mod journal;
+mod keys;
+mod latency;
 mod output;
 mod picture;
 mod reply;

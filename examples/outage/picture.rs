@@ -11,8 +11,9 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::identity::TOKENS;
 use crate::journal::{self, Transition};
+use crate::latency::quantile_ms;
 use crate::report::percent;
-use crate::tally::{Gateway, Served, Tally, quantile_ms};
+use crate::tally::{Gateway, Served, Tally};
 
 const SIZE: (u32, u32) = (1280, 900);
 const LEFT: i32 = 92;

@@ -15,8 +15,9 @@ use serde::Serialize;
 
 use crate::identity::TOKENS;
 use crate::journal::Transition;
+use crate::latency::{milliseconds, quantile_ms};
 use crate::script;
-use crate::tally::{Both, Gateway, Row, Served, Tally, quantile_ms};
+use crate::tally::{Both, Gateway, Row, Served, Tally};
 
 /// The share of requests for known tokens that the guarded gateway has to answer while nobody answers it.
 const ANSWERED_PERCENT: f64 = 99.0;
@@ -304,14 +305,6 @@ fn expect(phase: &PhaseReport) -> [Expectation; 3] {
             met: without.answered_percent.is_some_and(|p| p < ANSWERED_PERCENT),
         },
     ]
-}
-
-pub fn milliseconds(told: Option<f64>) -> String {
-    match told {
-        None => "-".to_owned(),
-        Some(ms) if ms < 99.95 => format!("{ms:.1}"),
-        Some(ms) => format!("{ms:.0}"),
-    }
 }
 
 pub fn percent(of: u64, all: u64) -> Option<f64> {

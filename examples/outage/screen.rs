@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use fusebox::breaker::State;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span};
@@ -13,8 +12,9 @@ use ratatui::{DefaultTerminal, Frame};
 
 use crate::gateway::{BREAKER, JOURNAL};
 use crate::journal::Transition;
-use crate::report::milliseconds;
-use crate::tally::{Both, Gateway, Served, Tally, quantile_ms};
+use crate::keys::wants_to_end;
+use crate::latency::{milliseconds, quantile_ms};
+use crate::tally::{Both, Gateway, Served, Tally};
 
 const WARMING_UP: &str = "warming up: every known token is asked about once";
 const GOOD: Color = Color::Green;
@@ -84,19 +84,6 @@ impl Screen {
             ratatui::restore();
         }
     }
-}
-
-/// A terminal that is drawn upon gives Ctrl-C as a key, not as a signal.
-fn wants_to_end() -> io::Result<bool> {
-    while event::poll(Duration::ZERO)? {
-        if let Event::Key(key) = event::read()? {
-            let control_c = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
-            if control_c || key.code == KeyCode::Char('q') {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
 }
 
 impl<'a> View<'a> {

@@ -7,13 +7,12 @@ use fusebox::time::Instant;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::latency::{latencies, record};
 use crate::script::Script;
 
 /// How finely the picture tells time: the longest of these of which a run has a hundred. They go into whole seconds,
 /// as the phases of most scripts do.
 const MOMENTS_MS: [u64; 10] = [20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000];
-/// The clients give up long before this.
-const LONGEST_LATENCY: Duration = Duration::from_secs(60);
 
 /// Something of each gateway.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -297,21 +296,4 @@ impl Served {
     pub fn ended(&self) -> u64 {
         self.answered() + self.failed
     }
-}
-
-/// Of microseconds, to three digits.
-#[expect(clippy::expect_used, reason = "it fails for more than five digits only")]
-fn latencies() -> Histogram<u64> {
-    Histogram::new(3).expect("three digits is a precision it has")
-}
-
-fn record(latencies: &mut Histogram<u64>, latency: Duration) {
-    let micros = latency.min(LONGEST_LATENCY).as_micros();
-    // It grows to hold whatever it is given, so it takes everything.
-    let _ = latencies.record(u64::try_from(micros).unwrap_or(u64::MAX));
-}
-
-/// The latency that `quantile` of the requests stayed within, in milliseconds; `None` of none.
-pub fn quantile_ms(latencies: &Histogram<u64>, quantile: f64) -> Option<f64> {
-    (!latencies.is_empty()).then(|| latencies.value_at_quantile(quantile) as f64 / 1000.0)
 }
