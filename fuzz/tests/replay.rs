@@ -17,6 +17,8 @@ mod faces;
 mod input;
 #[path = "../src/invariants.rs"]
 mod invariants;
+#[path = "../src/limiter.rs"]
+mod limiter;
 #[path = "../../tests/model/mod.rs"]
 #[allow(dead_code, reason = "the property tests use more of it")]
 mod model;
@@ -90,4 +92,9 @@ fn every_policy_is_refused_with_reason_or_safe() {
 #[test]
 fn every_snapshot_is_restored_or_changes_nothing() {
     replay_all("snapshots", snapshots::Restart::check);
+}
+
+#[test]
+fn a_limiter_is_what_exact_arithmetic_says() {
+    replay_all("limiter", limiter::Script::check);
 }

@@ -28,6 +28,9 @@ use crate::time::{Clock, DEFAULT_CLOCK, Instant, TimeSource};
 use core::time::Duration;
 
 /// A quota that can be changed; see [`RateLimiter::adjustable`].
+///
+/// Its word has a bit less than the strict form's: instants and bursts may reach half as far, 292 years (18 where an
+/// interval's nanoseconds have a fraction). What lies beyond is denied.
 #[derive(Debug)]
 pub struct Adjustable {
     current: Swap<Regime>,
@@ -38,8 +41,9 @@ pub struct Adjustable {
 struct Regime {
     quota: Quota,
     word: Cell,
-    /// When it began.
+    /// When it began, and the latest instant at which any regime did: not the same on a clock that steps back.
     since: Instant,
+    latest: Instant,
     number: u64,
     /// The regime before, until this one's word is known.
     before: Swap<Regime>,
@@ -93,8 +97,9 @@ impl RateLimiter<Adjustable> {
     /// A limiter whose quota can be [changed](RateLimiter::set_quota) under traffic.
     #[must_use]
     pub fn adjustable(quota: Quota) -> Self {
+        let (word, before) = (Cell::fresh(), Swap::none());
         let regime =
-            Regime { quota, word: Cell::fresh(), since: Instant::ORIGIN, number: 0, before: Swap::none() };
+            Regime { quota, word, since: Instant::ORIGIN, latest: Instant::ORIGIN, number: 0, before };
         Self::of(Adjustable { current: Swap::of(Arc::new(regime)) }, DEFAULT_CLOCK, (), ())
     }
 }
@@ -136,7 +141,8 @@ impl Adjustable {
             let next = Arc::new(Regime {
                 quota,
                 word: Cell::fresh(),
-                since: now.max(before.since),
+                since: now,
+                latest: now.max(before.latest),
                 number: before.number.wrapping_add(1),
                 before: Swap::of(Arc::clone(&before)),
             });
@@ -200,12 +206,12 @@ impl Regime {
 
     /// The same debt in cells, under this quota.
     fn taken_over(&self, tat: Tat, before: &Quota) -> Tat {
-        let since = self.since.as_nanos();
-        let debt = tat.0.saturating_sub(before.scale.units(since).floor);
+        // A clock that stands before an earlier change stands still, unless the debt was made there.
+        let ahead_of = |since: Instant| tat.0.saturating_sub(before.scale.units(since.as_nanos()).floor);
+        let since = if ahead_of(self.latest) > 0 { self.latest } else { self.since };
+        let (debt, since) = (ahead_of(since), since.as_nanos());
         let debt = rules::converted(debt, before.interval, self.quota.interval);
-        if debt == 0 {
-            return Tat(0);
-        }
+        // Full is full since then: who comes back to before that finds nothing.
         Tat(self.quota.scale.units(since).ceil.saturating_add(debt))
     }
 }

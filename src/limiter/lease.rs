@@ -8,8 +8,9 @@
 //! 3. So the cells that exist (the centre's and the leased ones) are at most the burst at any instant, and grow by `d / T` in
 //!    a time `d`. Each admission takes its cells from these. Hence in any interval of length `d` there are `burst + d / T` at
 //!    most, whatever the threads do: the bound of the strict form.
-//! 4. What a thread holds in its hand while it gathers is in neither, and is put back only where there is room, or
-//!    admitted: the bound holds; a gatherer that gives up may lose what others left no room for.
+//! 4. What a thread holds in its hand while it refills or gathers is in neither, and is put back only where there is room, or
+//!    admitted. So the bound holds; but another may be denied while the last cell is on its way, and a gatherer that gives up
+//!    may lose what others left no room for.
 
 use alloc::boxed::Box;
 use core::time::Duration;

@@ -12,7 +12,7 @@
 //!     match PER_PROCESS.check() {
 //!         Decision::Allowed(_) => 200,
 //!         Decision::Denied(denied) => {
-//!             eprintln!("Retry-After: {}", denied.retry_after().as_secs_f64().ceil());
+//!             eprintln!("Retry-After: {}", denied.retry_after_seconds());
 //!             429
 //!         }
 //!         Decision::NeverFits(_) => 413,
@@ -34,8 +34,9 @@
 //! # Consistency
 //!
 //! Each admission is one compare-and-swap, and no interleaving admits a cell beyond `burst + d / T` in any interval of
-//! length d. A clock that is read late or steps back denies rather than admits. (One exception, for those whose clocks step
-//! back: a [refund](RateLimiter::refund) gives back too much if the clock stands before a later admission.)
+//! length d. A clock that is read late or steps back denies rather than admits. (Two exceptions, for those whose clocks step
+//! back: while the clock stands before a later admission, a [refund](RateLimiter::refund) may give back too much, and a change
+//! to a faster quota may forget a part of the debt.)
 
 #[cfg(feature = "std")]
 mod adjust;

@@ -190,6 +190,25 @@ impl Denied {
     pub fn retry_after(&self) -> Duration {
         self.quota.scale.until(self.at, self.now).max(Duration::from_nanos(1))
     }
+
+    /// The same in whole seconds, rounded up, as HTTP's `Retry-After` wants it. Never zero.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::limiter::{Decision, Quota, RateLimiter};
+    ///
+    /// let limiter = RateLimiter::new(Quota::per_second(10).burst(1).build()?);
+    /// assert!(limiter.check().is_allowed());
+    /// if let Decision::Denied(denied) = limiter.check() {
+    ///     assert_eq!(denied.retry_after_seconds(), 1);
+    /// }
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
+    #[must_use]
+    pub fn retry_after_seconds(&self) -> u64 {
+        let wait = self.retry_after();
+        wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+    }
 }
 
 impl NeverFits {

@@ -99,12 +99,10 @@ impl Scale {
     pub(super) fn for_a_table(self, interval: u64, burst: u32, most: u64) -> Option<(Self, u64)> {
         let (p, q) = (if self.per == 1 { interval } else { self.per }, u64::from(self.q));
         let least = u64::try_from((u128::from(p) * u128::from(burst)).div_ceil(u128::from(most))).ok()?;
+        // No finer than the clock's 36 years allow.
+        let least = least.max(q.div_ceil(FINEST));
         let fits = |unit: &u64| p % unit == 0 && (*unit == 1 || p / unit >= Self::FEWEST);
-        if let Some(unit) = (1..Self::TRIES)
-            .map(|more| least.max(1).saturating_add(more - 1))
-            .find(fits)
-            .filter(|_| u8::try_from(q).is_ok())
-        {
+        if let Some(unit) = (0..Self::TRIES).map(|more| least.saturating_add(more)).find(fits) {
             return Some((Self::with_unit(unit, q, 0), p / unit));
         }
         // Half a nanosecond at most: one more than the least `k` with `p/q <= 2^k`.

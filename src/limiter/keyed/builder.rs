@@ -16,7 +16,7 @@ use crate::time::DEFAULT_CLOCK;
 /// What happens to a new key when all its places hold live ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum WhenFull {
-    /// The key that would recover soonest is evicted.
+    /// The key that would recover soonest is evicted, and with it its debt.
     #[default]
     EvictSoonest,
     /// The new key is denied until one of them has recovered.
@@ -107,6 +107,9 @@ impl Keyed {
 impl<T> Keyed<T> {
     /// One of up to 8 quotas for each key, chosen by a function of it. (So few, since each key's word counts in units of its
     /// own quota, in which nothing drifts.)
+    ///
+    /// Keys on a slow quota take long to recover, and so outlast the debts of keys on a fast one when the table is full: see
+    /// [`KeyedRateLimiter`], and choose [`WhenFull::Deny`] where anybody may make up keys on the slow one.
     pub fn tiers<K: ?Sized, F: Fn(&K) -> u8>(self, quotas: &[Quota], function: F) -> Keyed<ByFunction<F>> {
         let mut kept = self.quotas;
         for (kept, quota) in kept.iter_mut().zip(quotas) {

@@ -39,16 +39,18 @@ use table::{Answer, Table};
 ///
 /// # When the table is full
 ///
-/// A key that has recovered carries no information, and gives up its place. Only where all 14 places that a new key may have
-/// hold live keys (rare below the capacity), the one of them that would recover soonest is evicted, and would start afresh:
-/// so a key keeps its debt through any flood as long as one of the 14 keys around it owes less, such as the flood's own. With
-/// [`WhenFull::Deny`] the new key is denied instead, and no live key is ever evicted.
+/// A key that has recovered carries no information, and gives up its place. Only where all places that a new key may have (14,
+/// or 7 where its two buckets are one) hold live keys, which is rare below the capacity, the one of them that would recover
+/// soonest is evicted, and starts afresh when it comes back. So a key keeps its debt through any flood as long as one of the
+/// keys around it would recover sooner, such as the flood's own after one call each. Where strangers have a slower quota than
+/// tenants ([`Keyed::tiers`]), that turns round: one call of a stranger's outlasts a tenant's debt. Give such a limiter
+/// [`WhenFull::Deny`], or two limiters their own tables: then the new key is denied, and no live key is ever evicted.
 ///
 /// # Precision
 ///
-/// Decisions are exact to the nanosecond while `burst` intervals last 73 minutes or less (divided by the denominator of the
-/// interval's nanoseconds, up to 255). Beyond that a key's clock ticks coarser, at most in a 2 048th of the interval, or half
-/// a nanosecond: a cell may be admitted up to two ticks late, never early.
+/// Decisions are exact to the nanosecond where the strict form's are, as long as `burst` intervals last 73 minutes or less
+/// (divided by the denominator of the interval's nanoseconds). Elsewhere a key's clock ticks coarser, at most in a 2 048th of
+/// the interval, or half a nanosecond: a cell may be admitted up to two ticks late, never early.
 ///
 /// # Examples
 /// ```
@@ -134,6 +136,12 @@ impl<K: ?Sized, T, C, O, N> KeyedRateLimiter<K, T, C, O, N> {
             counters,
             keys: PhantomData,
         }
+    }
+
+    /// What it was told: the first of its quotas.
+    #[must_use]
+    pub fn quota(&self) -> Quota {
+        *self.plans.quota(0)
     }
 
     /// How many keys there are places for: the capacity it was told, and some more.

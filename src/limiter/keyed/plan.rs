@@ -4,8 +4,10 @@
 //! intervals under a microsecond, half a nanosecond), and the rules are late by two units at most: by `T / 1024`, or 1 ns.
 //!
 //! A slot holds the lowest 44 bits of its arrival time, which is at most a quarter of that field ahead of the clock. An epoch
-//! is an eighth of the field of the tier whose clock ticks fastest: what lies ahead in one epoch is over three epochs later,
-//! and as long as a bucket is touched, or cleared, at least that often, comparing within the field is right.
+//! is a sixteenth to an eighth of the field of the tier whose clock ticks fastest. What was written in one epoch lies less
+//! than four epochs ahead of it, so five epochs later it is over; and until then it is less than five eighths of the field
+//! past, which a comparison within the field tells from what is ahead. Whoever first touches a bucket in a new epoch empties
+//! the slots that are over, so nothing older is ever compared.
 
 use crate::invalid::{InvalidPolicy, Value, invalid, refuse_unless};
 use crate::limiter::keyed::word::{TIERS, TIME_BITS};
@@ -29,7 +31,7 @@ pub(super) struct Moment {
 
 impl Plans {
     /// So many epochs after it was written, every arrival time is over.
-    pub(super) const EPOCHS_AHEAD: u32 = 3;
+    pub(super) const EPOCHS_AHEAD: u32 = 5;
 
     pub(super) fn new(told: &[Quota]) -> Result<Self, InvalidPolicy> {
         let Some(first) = told.first() else {

@@ -130,8 +130,8 @@ impl Table {
                 evicted |= bucket.replace(room.slot, room.seen, claim) && room.evicts;
                 continue;
             };
-            if let Some(tat) = places.settle(claim, &ask) {
-                return Ok(Answer { tat, verdict: Verdict::Admitted, at, evicted });
+            if let Some((tat, verdict)) = places.settle(claim, &ask) {
+                return Ok(Answer { tat, verdict, at, evicted });
             }
         }
     }
@@ -216,14 +216,18 @@ impl<'a> Places<'a> {
     }
 
     /// Steps 2 and 3; nothing where somebody else was faster.
-    fn settle(&self, (mine, slot, claim): (usize, &Cell, u64), ask: &Ask<'_>) -> Option<Tat> {
+    fn settle(&self, (mine, slot, claim): (usize, &Cell, u64), ask: &Ask<'_>) -> Option<(Tat, Verdict)> {
         full_fence();
         for (place, other) in self.slots().filter(|(place, _)| *place != mine) {
             let word = other.load();
             match Slot::decode(word) {
-                Slot::Timed { tag, .. } if tag == ask.tag => return self.withdraw(mine, slot, claim),
+                Slot::Timed { tag, .. } if tag == ask.tag => {
+                    self.withdraw(mine, slot, claim);
+                    return None;
+                }
                 Slot::Claimed { tag, .. } if tag == ask.tag && place < mine => {
-                    return self.withdraw(mine, slot, claim);
+                    self.withdraw(mine, slot, claim);
+                    return None;
                 }
                 Slot::Claimed { tag, .. } if tag == ask.tag => {
                     let bucket = self.bucket(place);
@@ -236,14 +240,18 @@ impl<'a> Places<'a> {
         }
         let quota = ask.plans.quota(ask.tier);
         let span = quota.scale.units(ask.now.nanos);
-        let (tat, _) = rules::admit(Tat(span.floor), span, ask.n, quota);
-        self.bucket(mine).replace(slot, claim, ask.timed(tat)).then_some(tat)
+        let (tat, verdict) = rules::admit(Tat(span.floor), span, ask.n, quota);
+        if verdict != Verdict::Admitted {
+            // The end of time.
+            self.withdraw(mine, slot, claim);
+            return Some((tat, verdict));
+        }
+        self.bucket(mine).replace(slot, claim, ask.timed(tat)).then_some((tat, verdict))
     }
 
-    fn withdraw(&self, place: usize, slot: &Cell, claim: u64) -> Option<Tat> {
+    fn withdraw(&self, place: usize, slot: &Cell, claim: u64) {
         let bucket = self.bucket(place);
         bucket.replace(slot, claim, Slot::Free { ticket: bucket.ticket() });
-        None
     }
 
     /// The place to claim: a free one or one whose key has recovered, at home before elsewhere; an abandoned claim's; the one
