@@ -3,13 +3,20 @@
 use std::{env, fs, path::Path, process::Command};
 
 /// The crates whose versions the figures name, and the variable each version is handed over in.
-const CONTESTANTS: [(&str, &str); 6] = [
+const CONTESTANTS: [(&str, &str); 13] = [
     ("fusebox", "VERSION_FUSEBOX"),
     ("recloser", "VERSION_RECLOSER"),
     ("failsafe", "VERSION_FAILSAFE"),
     ("tower-resilience-circuitbreaker", "VERSION_TOWER_RESILIENCE"),
     ("circuitbreaker-rs", "VERSION_CIRCUITBREAKER_RS"),
     ("execution-policy", "VERSION_EXECUTION_POLICY"),
+    ("governor", "VERSION_GOVERNOR"),
+    ("ratelimit", "VERSION_RATELIMIT"),
+    ("rate-net", "VERSION_RATE_NET"),
+    ("better-bucket", "VERSION_BETTER_BUCKET"),
+    ("ratelock", "VERSION_RATELOCK"),
+    ("atomic_token_bucket", "VERSION_ATOMIC_TOKEN_BUCKET"),
+    ("gcra", "VERSION_GCRA"),
 ];
 
 fn main() {

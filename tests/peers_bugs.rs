@@ -1,4 +1,4 @@
-//! The bugs that other breakers have or had, each as a test that shows that this one has not.
+//! The bugs that other breakers and limiters have or had, each as a test that shows that this one has not.
 //!
 //! Above each test stands whose bug it was, with the version or the issue it was seen in.
 
@@ -15,6 +15,8 @@ mod peers_bugs {
     mod clocks;
     mod half_open;
     mod hooks;
+    mod keys;
+    mod rates;
     mod windows;
 
     use core::time::Duration;

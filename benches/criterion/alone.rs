@@ -26,13 +26,24 @@ impl Measure for Alone<'_> {
     }
 }
 
-fn breaker(criterion: &mut Criterion) {
-    let mut alone = Alone(criterion.benchmark_group("breaker"));
+fn group(criterion: &mut Criterion, name: &str, operations: impl FnOnce(&mut Alone)) {
+    let mut alone = Alone(criterion.benchmark_group(name));
     alone.0.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    variants::closed(&mut alone);
-    variants::open(&mut alone);
+    operations(&mut alone);
     alone.0.finish();
 }
 
-criterion_group!(benches, breaker);
+fn breaker(criterion: &mut Criterion) {
+    group(criterion, "breaker", |alone| {
+        variants::breaker::closed(alone);
+        variants::breaker::open(alone);
+    });
+}
+
+fn limiter(criterion: &mut Criterion) {
+    group(criterion, "limiter", |alone| variants::limiter::one_quota(alone));
+    group(criterion, "keyed", |alone| variants::limiter::keyed(alone));
+}
+
+criterion_group!(benches, breaker, limiter);
 criterion_main!(benches);

@@ -1,4 +1,4 @@
-//! Every operation on one, two, four … threads that share a breaker, up to twice as many as can run at once:
+//! Every operation on one, two, four … threads that share a primitive, up to twice as many as can run at once:
 //! `cargo bench --manifest-path benches/Cargo.toml --bench contended`. A figure is what one of the threads saw.
 
 use std::{hint::black_box, sync::Arc, time::Duration};
@@ -39,14 +39,25 @@ impl Measure for Contended<'_> {
     }
 }
 
-fn breaker(criterion: &mut Criterion) {
-    let mut contended = Contended(criterion.benchmark_group("breaker"));
+fn group(criterion: &mut Criterion, name: &str, operations: impl FnOnce(&mut Contended)) {
+    let mut contended = Contended(criterion.benchmark_group(name));
     contended.0.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(600));
     contended.0.sample_size(20);
-    variants::closed(&mut contended);
-    variants::open(&mut contended);
+    operations(&mut contended);
     contended.0.finish();
 }
 
-criterion_group!(benches, breaker);
+fn breaker(criterion: &mut Criterion) {
+    group(criterion, "breaker", |contended| {
+        variants::breaker::closed(contended);
+        variants::breaker::open(contended);
+    });
+}
+
+fn limiter(criterion: &mut Criterion) {
+    group(criterion, "limiter", |contended| variants::limiter::one_quota(contended));
+    group(criterion, "keyed", |contended| variants::limiter::keyed(contended));
+}
+
+criterion_group!(benches, breaker, limiter);
 criterion_main!(benches);

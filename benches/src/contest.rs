@@ -1,4 +1,4 @@
-//! One contestant: a breaker that is called through one method, which is the method that is checked and the method
+//! One contestant; and for breakers, what is timed of it: a breaker that is called through one method, which is the method that is checked and the method
 //! that is timed.
 
 use std::{error::Error, fmt, hint::black_box, sync::Arc};
@@ -81,6 +81,8 @@ pub struct Contestant {
     pub version: &'static str,
     /// No batch is longer: for those whose operations grow dearer with every one.
     pub longest_batch: u64,
+    /// For those who are weighed and not timed: gives the bytes.
+    pub weigh: Option<fn() -> f64>,
     begin: Box<dyn Fn() -> Batch + Send + Sync>,
     afterwards: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
 }
@@ -97,13 +99,31 @@ impl Contestant {
         let subject = Arc::new(subject);
         let timed = Arc::clone(&subject);
         let batch: Batch = Arc::new(move |count| repeat(&mut timed.caller(), count, work));
+        let who = Identity { name, version };
+        Self::of(who, move || Arc::clone(&batch), move || still(&*subject, answer))
+    }
+
+    /// Somebody whose batches are made by `begin`, once a sample and outside of what is timed, and of whom `afterwards`
+    /// says whether the timing left it as it had to be.
+    pub fn of(
+        who: Identity,
+        begin: impl Fn() -> Batch + Send + Sync + 'static,
+        afterwards: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            name,
-            version,
+            name: who.name,
+            version: who.version,
             longest_batch: u64::MAX,
-            begin: Box::new(move || Arc::clone(&batch)),
-            afterwards: Box::new(move || still(&*subject, answer)),
+            weigh: None,
+            begin: Box::new(begin),
+            afterwards: Box::new(afterwards),
         }
+    }
+
+    /// Somebody who is weighed: there is nothing to repeat.
+    #[must_use]
+    pub fn weighed(who: Identity, weigh: fn() -> f64) -> Self {
+        Self { weigh: Some(weigh), ..Self::of(who, || Arc::new(|_| ()), || Ok(())) }
     }
 
     /// A breaker made anew for every sample, by `make`, outside of what is timed.
@@ -118,7 +138,7 @@ impl Contestant {
             let subject = make();
             Arc::new(move |count| repeat(&mut subject.caller(), count, work))
         };
-        Self { name, version, longest_batch, begin: Box::new(begin), afterwards: Box::new(|| Ok(())) }
+        Self { longest_batch, ..Self::of(Identity { name, version }, begin, || Ok(())) }
     }
 
     /// A bare operation of the machine, on a state that the threads share.
@@ -132,13 +152,7 @@ impl Contestant {
                 black_box(&operation(black_box(&state)));
             }
         });
-        Self {
-            name,
-            version: "",
-            longest_batch: u64::MAX,
-            begin: Box::new(move || Arc::clone(&batch)),
-            afterwards: Box::new(|| Ok(())),
-        }
+        Self::of(Identity { name, version: "" }, move || Arc::clone(&batch), || Ok(()))
     }
 
     /// The batch of the next sample.

@@ -22,7 +22,7 @@ impl Plan {
     pub const QUICK: Self = Self { rounds: 9, sample: Duration::from_millis(2) };
 }
 
-/// Nanoseconds an operation: for each contestant, in order, one figure a round.
+/// Nanoseconds an operation: for each contestant, in order, one figure a round. For those who are weighed: one weight.
 #[must_use]
 pub fn fight(
     crew: &Crew,
@@ -30,6 +30,9 @@ pub fn fight(
     plan: Plan,
     mut round_done: impl FnMut(usize),
 ) -> Vec<Vec<f64>> {
+    if let Some(weights) = contestants.iter().map(|who| who.weigh).collect::<Option<Vec<_>>>() {
+        return weights.into_iter().map(|weigh| vec![weigh()]).collect();
+    }
     let counts: Vec<u64> = contestants.iter().map(|who| calibrated(crew, who, plan.sample)).collect();
     let mut nanos = vec![Vec::with_capacity(plan.rounds); contestants.len()];
     for round in 0..plan.rounds {

@@ -12,7 +12,11 @@ const RECLOSER: &[&str] = &["recloser"];
 const FAILSAFE: &[&str] = &["failsafe"];
 const BOTH: &[&str] = &["recloser", "failsafe"];
 
-const GOALS: [Goal; 8] = [
+const GOVERNOR: &[&str] = &["governor"];
+const RATE_NET: &[&str] = &["rate-net"];
+const KEYED: &[&str] = &["governor", "rate-net"];
+
+const GOALS: [Goal; 23] = [
     Goal { operation: "breaker/closed/success/consecutive", threads: 1, peers: RECLOSER, ratio: 5.0 },
     Goal { operation: "breaker/closed/success/consecutive", threads: 2, peers: RECLOSER, ratio: 15.0 },
     Goal { operation: "breaker/closed/success/window", threads: 1, peers: RECLOSER, ratio: 2.5 },
@@ -21,6 +25,21 @@ const GOALS: [Goal; 8] = [
     Goal { operation: "breaker/open/reject", threads: 1, peers: BOTH, ratio: 3.0 },
     Goal { operation: "breaker/open/reject/coarse", threads: 1, peers: BOTH, ratio: 15.0 },
     Goal { operation: "breaker/open/reject/coarse/counting", threads: 1, peers: BOTH, ratio: 8.0 },
+    Goal { operation: "limiter/strict/admit", threads: 1, peers: GOVERNOR, ratio: 1.0 },
+    Goal { operation: "limiter/strict/admit", threads: 2, peers: GOVERNOR, ratio: 1.0 },
+    Goal { operation: "limiter/strict/deny", threads: 1, peers: GOVERNOR, ratio: 1.0 },
+    Goal { operation: "limiter/strict/deny", threads: 2, peers: GOVERNOR, ratio: 1.0 },
+    Goal { operation: "limiter/coarse/admit", threads: 1, peers: GOVERNOR, ratio: 1.2 },
+    Goal { operation: "limiter/coarse/deny", threads: 1, peers: GOVERNOR, ratio: 1.2 },
+    Goal { operation: "limiter/leased/admit", threads: 1, peers: GOVERNOR, ratio: 3.0 },
+    Goal { operation: "limiter/leased/admit", threads: 2, peers: GOVERNOR, ratio: 5.0 },
+    Goal { operation: "keyed/1k", threads: 1, peers: GOVERNOR, ratio: 1.8 },
+    Goal { operation: "keyed/100k", threads: 1, peers: KEYED, ratio: 2.4 },
+    Goal { operation: "keyed/1m", threads: 1, peers: KEYED, ratio: 2.5 },
+    Goal { operation: "keyed/flood", threads: 1, peers: GOVERNOR, ratio: 8.0 },
+    Goal { operation: "keyed/flood", threads: 1, peers: RATE_NET, ratio: 15.0 },
+    Goal { operation: "keyed/bytes", threads: 1, peers: GOVERNOR, ratio: 2.0 },
+    Goal { operation: "keyed/bytes", threads: 1, peers: RATE_NET, ratio: 8.0 },
 ];
 
 /// A closed breaker under the consecutive policy costs at most so many bare loads, on one thread.
@@ -63,5 +82,6 @@ mod tests {
         assert_eq!(verdict("breaker/open/reject", 1, "failsafe", 3.0), "reach 3x: ok");
         assert_eq!(verdict("breaker/open/reject", 1, "failsafe", 2.9), "reach 3x: SHORT");
         assert_eq!(verdict("breaker/open/reject", 1, "circuitbreaker-rs", 2.9), "");
+        assert_eq!(verdict("keyed/bytes", 1, "rate-net", 8.0), "reach 8x: ok");
     }
 }

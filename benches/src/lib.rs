@@ -2,8 +2,10 @@
 //!
 //! | module | question it answers |
 //! |---|---|
-//! | [`contest`] | what is one contestant, and what exactly is timed |
-//! | [`checks`] | does a contestant do the work it is timed for |
+//! | [`contest`], [`limiting`], [`keyed`] | what is one contestant (breaker, limiter), and what exactly is timed |
+//! | [`checks`] | does a breaker do the work it is timed for |
+//! | [`keys`] | which key is asked about when |
+//! | [`memory`] | what does a contestant weigh |
 //! | [`ours`], [`peers`], [`floors`] | who takes part |
 //! | [`operations`] | in which rows |
 //! | [`crew`], [`duel`] | how is it measured: the threads, the rounds |
@@ -18,7 +20,11 @@ pub mod crew;
 pub mod duel;
 pub mod expectations;
 pub mod floors;
+pub mod keyed;
+pub mod keys;
+pub mod limiting;
 pub mod machine;
+pub mod memory;
 pub mod operations;
 pub mod ours;
 pub mod peers;

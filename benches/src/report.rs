@@ -7,6 +7,7 @@ use crate::{
     duel::Plan,
     expectations,
     machine::Machine,
+    operations::BYTES,
     statistics::{median, quotients, spread},
 };
 
@@ -44,7 +45,8 @@ pub struct Row {
     pub name: &'static str,
     /// How many threads made it at once, of one breaker.
     pub threads: usize,
-    /// Nanoseconds one operation of ours (or of the floor) took: the median of the rounds.
+    /// Nanoseconds one operation of ours (or of the floor) took: the median of the rounds. In the row [`BYTES`], bytes a
+    /// key, as in `peer_ns`.
     pub ours_ns: f64,
     /// The peer's crate.
     pub peer: Option<&'static str>,
@@ -104,10 +106,11 @@ impl Row {
         else {
             return format!("{start} {:<38} {:>9} {:>8} {spread:>6.1}%", "-", "-", "-");
         };
+        let unit = if name == BYTES { "bytes, not ns; " } else { "" };
         let verdict = expectations::verdict(name, threads, peer, ratio);
         let who = format!("{peer} {version}");
-        format!("{start} {who:<38} {theirs:>9.2} {ratio:>7.2}x {spread:>6.1}%  {verdict}")
-            .trim_end()
+        format!("{start} {who:<38} {theirs:>9.2} {ratio:>7.2}x {spread:>6.1}%  {unit}{verdict}")
+            .trim_end_matches([' ', ';'])
             .to_owned()
     }
 }

@@ -62,6 +62,20 @@ fn the_rows_add_up() {
 }
 
 #[test]
+fn keys_are_weighed_once_and_not_timed() {
+    let file = scratch("bytes.json");
+    let output = baseline(&["--quick", "--only", "keyed/bytes", "--json", file.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("bytes, not ns"));
+    let rows = read(&file);
+    assert!(rows.iter().all(|row| row["threads"] == 1 && row["spread"] == 0.0), "{rows:?}");
+    // A word and its share of the room that chance needs, against a key, a state and theirs.
+    let governor = rows.iter().find(|row| row["peer"] == "governor").unwrap();
+    assert!((8.0..24.0).contains(&governor["ours_ns"].as_f64().unwrap()), "{governor}");
+    assert!(governor["peer_ns"].as_f64().unwrap() >= 16.0, "{governor}");
+}
+
+#[test]
 fn a_floor_has_no_peer() {
     let file = scratch("floors.json");
     let output = baseline(&["--quick", "--only", "floor/load", "--json", file.to_str().unwrap()]);

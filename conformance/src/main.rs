@@ -14,6 +14,8 @@ use crate::runner::Tally;
 
 mod breaker;
 mod format;
+mod limiter;
+mod order;
 mod runner;
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,9 @@ use std::panic::catch_unwind;
 
 use serde_json::value::RawValue;
 
-use crate::breaker;
 use crate::format::{FORMAT, Suite, Trace};
 use crate::verdict::{Failure, What};
+use crate::{breaker, limiter};
 
 /// How many traces passed and failed so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +50,8 @@ fn read(text: &str) -> Result<Suite, String> {
 fn trace(primitive: &str, raw: &RawValue) -> Result<(), Failure> {
     let run = match primitive {
         "circuit_breaker" => breaker::run,
+        "rate_limiter" => limiter::run,
+        "keyed_rate_limiter" => limiter::run_keyed,
         unknown => return Err(Failure::malformed(None, format!("unknown primitive \"{unknown}\""))),
     };
     let trace: Trace = serde_json::from_str(raw.get()).map_err(|error| Failure::malformed(None, error))?;

@@ -7,7 +7,7 @@ const CONFIG: &str =
     r#"{ "policy": { "consecutive_failures": 1 }, "open_duration": "10s", "half_open_calls": 1 }"#;
 
 /// Runs a suite; gives the tally and what was told.
-fn told(text: &str) -> (Tally, Vec<String>) {
+pub fn told(text: &str) -> (Tally, Vec<String>) {
     let (mut tally, mut lines) = (Tally::default(), Vec::new());
     suite(text, &mut tally, |line| lines.push(line));
     (tally, lines)
@@ -26,14 +26,14 @@ fn config(config: &str) -> String {
 }
 
 #[track_caller]
-fn passes(text: &str) {
+pub fn passes(text: &str) {
     let (tally, lines) = told(text);
     assert_eq!((tally, lines), (Tally { passed: 1, failed: 0 }, Vec::new()), "{text}");
 }
 
 /// The one trace fails, and what is told of it has these words in it.
 #[track_caller]
-fn fails(text: &str, words: &[&str]) {
+pub fn fails(text: &str, words: &[&str]) {
     let (tally, lines) = told(text);
     assert_eq!(tally, Tally { passed: 0, failed: 1 }, "{text}");
     for word in words {
@@ -86,7 +86,7 @@ fn a_suite_that_is_none_is_one_failure() {
 #[test]
 fn every_trace_of_an_unknown_primitive_fails() {
     let (tally, lines) =
-        told(r#"{ "format": 1, "primitive": "rate_limiter", "traces": [{ "name": "a" }, { "name": "b" }] }"#);
+        told(r#"{ "format": 1, "primitive": "fuse", "traces": [{ "name": "a" }, { "name": "b" }] }"#);
     assert_eq!(tally, Tally { passed: 0, failed: 2 });
     assert!(lines.iter().all(|line| line.contains("unknown primitive")));
 }

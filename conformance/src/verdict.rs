@@ -82,6 +82,14 @@ impl Comparison {
         }
     }
 
+    /// `seen` is a number no greater.
+    pub fn at_most(&mut self, key: &'static str, expected: &Expected<u64>, seen: Option<u64>) {
+        match (expected, seen) {
+            (Expected::Is(most), Some(seen)) if seen <= *most => {}
+            _ => self.of(key, expected, seen),
+        }
+    }
+
     pub fn end(self) -> Vec<Mismatch> {
         self.0
     }

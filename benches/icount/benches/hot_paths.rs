@@ -2,8 +2,14 @@
 
 #![expect(missing_docs, reason = "the runner's macros make public items")]
 
-use fusebox::breaker::{CircuitBreaker, FullPolicy};
-use fusebox_icount::paths::{self, Counting, Still, used};
+use fusebox::{
+    breaker::{CircuitBreaker, FullPolicy},
+    limiter::{KeyedRateLimiter, Leased, RateLimiter},
+};
+use fusebox_icount::{
+    limits,
+    paths::{self, Counting, Still, used},
+};
 use gungraun::prelude::*;
 
 #[library_benchmark]
@@ -76,4 +82,58 @@ library_benchmark_group!(
     ]
 );
 
-main!(library_benchmark_groups = breaker);
+#[library_benchmark]
+#[bench::of_100(used(limits::full(), limits::check))]
+fn limiter_strict_admit(limiter: Box<RateLimiter>) -> Box<RateLimiter> {
+    limits::check(&limiter);
+    limiter
+}
+
+#[library_benchmark]
+#[bench::of_100(used(limits::uneven(), limits::check))]
+fn limiter_strict_admit_uneven(limiter: Box<RateLimiter>) -> Box<RateLimiter> {
+    limits::check(&limiter);
+    limiter
+}
+
+#[library_benchmark]
+#[bench::of_100(used(limits::drained(), limits::check))]
+fn limiter_strict_deny(limiter: Box<RateLimiter>) -> Box<RateLimiter> {
+    limits::check(&limiter);
+    limiter
+}
+
+#[library_benchmark]
+#[bench::of_100(used(limits::leased(), limits::check_leased))]
+fn limiter_leased_admit(limiter: Box<RateLimiter<Leased>>) -> Box<RateLimiter<Leased>> {
+    limits::check_leased(&limiter);
+    limiter
+}
+
+#[library_benchmark]
+#[bench::of_100(used(limits::keyed(), limits::check_key))]
+fn keyed_hit(limiter: Box<KeyedRateLimiter<u64>>) -> Box<KeyedRateLimiter<u64>> {
+    limits::check_key(&limiter);
+    limiter
+}
+
+#[library_benchmark]
+#[bench::of_100(used(limits::flooded(), limits::check_new_key))]
+fn keyed_new(limiter: Box<KeyedRateLimiter<u64>>) -> Box<KeyedRateLimiter<u64>> {
+    limits::check_new_key(&limiter);
+    limiter
+}
+
+library_benchmark_group!(
+    name = limiter,
+    benchmarks = [
+        limiter_strict_admit,
+        limiter_strict_admit_uneven,
+        limiter_strict_deny,
+        limiter_leased_admit,
+        keyed_hit,
+        keyed_new
+    ]
+);
+
+main!(library_benchmark_groups = [breaker, limiter]);

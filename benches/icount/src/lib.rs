@@ -2,4 +2,5 @@
 //! recorded.
 
 pub mod gate;
+pub mod limits;
 pub mod paths;

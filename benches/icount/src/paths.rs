@@ -1,4 +1,4 @@
-//! The hot paths: for each, what makes a breaker that is in its state and stays in it, and what takes the path a
+//! The breaker's hot paths: for each, what makes a breaker that is in its state and stays in it, and what takes the path a
 //! hundred times.
 //!
 //! Time stands still on all of them: a real clock takes instructions of its own, and not always the same.
@@ -135,11 +135,11 @@ pub fn probe(breaker: &Still) {
     repeated(breaker, |breaker| drop(black_box(breaker.acquire())));
 }
 
-/// A breaker whose memory is there and whose thread has its place.
+/// A primitive whose memory is there and whose thread has its place.
 #[must_use]
-pub fn used<B>(breaker: Box<B>, path: impl Fn(&B)) -> Box<B> {
-    path(&breaker);
-    breaker
+pub fn used<B>(primitive: Box<B>, path: impl Fn(&B)) -> Box<B> {
+    path(&primitive);
+    primitive
 }
 
 #[inline]
@@ -148,14 +148,14 @@ fn succeed() -> Result<u64, Failed> {
     Ok(black_box(7))
 }
 
-/// Nothing that is known of the breaker at compile time helps, and nothing of the answer may be left out.
+/// Nothing that is known of the primitive at compile time helps, and nothing of the answer may be left out.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
     reason = "the loop is part of what is counted, in the function that is counted"
 )]
-fn repeated<B, R>(breaker: &B, path: impl Fn(&B) -> R) {
+pub(crate) fn repeated<B, R>(primitive: &B, path: impl Fn(&B) -> R) {
     for _ in 0..TIMES {
-        black_box(&path(black_box(breaker)));
+        black_box(&path(black_box(primitive)));
     }
 }

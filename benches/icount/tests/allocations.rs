@@ -1,29 +1,34 @@
-//! The hot paths allocate nothing, once the breaker's memory is there.
+//! The hot paths allocate nothing, once the primitive's memory is there.
 
 use allocation_counter::measure;
-use fusebox_icount::paths::{self, used};
+use fusebox_icount::{limits, paths, paths::used};
 
-/// Makes a breaker, uses it once, and counts the allocations of a hundred calls more.
+/// Makes a primitive, uses it once, and counts the allocations of a hundred calls more.
 macro_rules! allocates_nothing {
-    ($($name:ident: $make:ident, $path:ident;)+) => { $(
+    ($($name:ident: $of:ident :: $make:ident, $path:ident;)+) => { $(
         #[test]
         fn $name() {
-            let breaker = used(paths::$make(), paths::$path);
-            let counted = measure(|| paths::$path(&breaker));
+            let primitive = used($of::$make(), $of::$path);
+            let counted = measure(|| $of::$path(&primitive));
             assert_eq!(counted.count_total, 0, "{counted:?}");
         }
     )+ };
 }
 
 allocates_nothing! {
-    a_success: closed, call;
-    a_success_by_permit: closed, acquire_success;
-    a_success_in_a_window_of_calls: of_calls, call_in_window;
-    a_success_in_a_window_of_time: of_time, call_in_window;
-    a_failure: patient, fail;
-    a_rejection: open, reject;
-    a_rejection_that_counts_itself: open_counting, reject_counting;
-    a_probe: half_open, probe;
+    a_success: paths::closed, call;
+    a_success_by_permit: paths::closed, acquire_success;
+    a_success_in_a_window_of_calls: paths::of_calls, call_in_window;
+    a_success_in_a_window_of_time: paths::of_time, call_in_window;
+    a_failure: paths::patient, fail;
+    a_rejection: paths::open, reject;
+    a_rejection_that_counts_itself: paths::open_counting, reject_counting;
+    a_probe: paths::half_open, probe;
+    a_cell: limits::full, check;
+    a_denial: limits::drained, check;
+    a_leased_cell: limits::leased, check_leased;
+    a_cell_of_a_known_key: limits::keyed, check_key;
+    a_cell_of_a_new_key: limits::flooded, check_new_key;
 }
 
 /// A figure of zero is worth something only where an allocation would be seen.

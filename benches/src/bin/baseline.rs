@@ -61,7 +61,9 @@ fn run() -> Result<(), Box<dyn Error>> {
         let place = format!("{}/{} {}", index + 1, options.operations.len(), operation.name);
         progress(&format!("{place}: trials"));
         let lineup = crew::apart(|| operation.lineup())?;
-        for threads in thread_counts() {
+        // What is weighed weighs the same, however many look on.
+        let counts = if lineup.weighed() { vec![1] } else { thread_counts() };
+        for threads in counts {
             let crew = Crew::of(threads);
             report.rows.extend(measure(&crew, operation, &lineup, options.plan, &place));
         }
@@ -115,9 +117,15 @@ fn progress(state: &str) {
 }
 
 fn sizes() -> String {
-    let plain = size_of::<fusebox::breaker::CircuitBreaker>();
-    let verdict = if plain <= 64 { "ok" } else { "SHORT" };
-    format!("a breaker with a consecutive policy is {plain} B, reach at most 64 B: {verdict}")
+    let told = |what: &str, bytes: usize| {
+        let verdict = if bytes <= 64 { "ok" } else { "SHORT" };
+        format!("a {what} is {bytes} B, reach at most 64 B: {verdict}")
+    };
+    [
+        told("breaker with a consecutive policy", size_of::<fusebox::breaker::CircuitBreaker>()),
+        told("strict limiter", size_of::<fusebox::limiter::RateLimiter>()),
+    ]
+    .join("\nfusebox: ")
 }
 
 /// The file to be: created before anything is measured, in its place only once it is whole.

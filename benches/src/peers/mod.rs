@@ -8,14 +8,27 @@
 //! | rate of the last 10 s | no | a decaying average | yes | no | yes |
 //! | rejection while open | yes | yes | yes | yes | yes |
 //!
-//! Every constructor makes its breaker, puts it on trial and gives a contestant, or says what the crate did instead.
+//! | operation | governor | ratelimit | rate-net | better-bucket | ratelock | `atomic_token_bucket` | gcra |
+//! |---|---|---|---|---|---|---|---|
+//! | one quota | yes | yes | yes | yes | admits: no rate under one a second | yes | no: it is `&mut` |
+//! | on a coarse clock | yes | yes | its own | the one of rate-net | admits | no | no |
+//! | a quota a key | yes | no | yes | no | no | yes | yes |
+//!
+//! Every constructor makes its breaker or limiter, puts it on trial and gives a contestant, or says what the crate did instead.
 
 use std::time::Duration;
 
+pub mod atomic_token_bucket;
+pub mod better_bucket;
 pub mod circuitbreaker_rs;
 pub mod execution_policy;
 pub mod failsafe;
+pub mod gcra;
+pub mod governor;
 pub mod patience;
+pub mod rate_net;
+pub mod ratelimit;
+pub mod ratelock;
 pub mod recloser;
 pub mod tower_resilience;
 

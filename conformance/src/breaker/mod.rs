@@ -10,6 +10,7 @@ use fusebox::time::{Instant, ManualClock};
 use serde_json::value::RawValue;
 
 use crate::format::{Claim, Expected, Span};
+use crate::order;
 use crate::verdict::{Comparison, Failure, Mismatch, What};
 
 use self::log::Log;
@@ -36,7 +37,7 @@ pub fn run(config: &RawValue, claim: &Claim) -> Result<(), Failure> {
             refused::<Full>(&config, field)
         }
         Claim::Steps(steps) => {
-            let steps = read(steps)?;
+            let steps = order::steps(steps, Step::read)?;
             for manner in [Manner::Given, Manner::Read] {
                 if plain {
                     Run::<Plain>::of(&config, manner, &steps)?;
@@ -46,21 +47,6 @@ pub fn run(config: &RawValue, claim: &Claim) -> Result<(), Failure> {
             Ok(())
         }
     }
-}
-
-/// Reads every step before the first is done.
-fn read(steps: &[Box<RawValue>]) -> Result<Vec<Step>, Failure> {
-    let mut latest = 0;
-    let mut read = Vec::with_capacity(steps.len());
-    for (number, step) in (1..).zip(steps) {
-        let step = Step::read(step.get()).map_err(|why| Failure::malformed(Some(number), why))?;
-        if step.at < latest && !step.clock_back {
-            return Err(Failure::malformed(Some(number), "time goes back without `clock_back`"));
-        }
-        latest = step.at;
-        read.push(step);
-    }
-    Ok(read)
 }
 
 /// The config must be refused, and the error must name the field.

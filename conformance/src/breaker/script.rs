@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::format::{Expected, Span, present};
+use crate::order::Timed;
 use crate::verdict::Words;
 
 /// The config of a breaker.
@@ -126,6 +127,12 @@ pub enum Outcome {
     Success,
     Failure,
     Ignored,
+}
+
+impl Timed for Step {
+    fn at(&self) -> (u64, bool) {
+        (self.at, self.clock_back)
+    }
 }
 
 /// A step as it is written: every argument of any operation.
