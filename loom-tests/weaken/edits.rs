@@ -30,6 +30,7 @@ pub fn all() -> Vec<Weakening> {
     all.extend(window_by_count());
     all.extend(window_by_time());
     all.extend(lanes());
+    all.extend(limiter());
     all
 }
 
@@ -183,6 +184,55 @@ fn lanes() -> Vec<Weakening> {
         }
         "a number is taken without looking who had it" => "lanes::numbers_taken_at_once_are_different" {
             "lanes.rs", "if seen & (1 << number) == 0 {", "if true {";
+        }
+    }
+}
+
+/// The limiter: leases, regimes, the keyed table.
+fn limiter() -> Vec<Weakening> {
+    weakenings! {
+        "limiter: a store instead of the swap" => "limiter_strict::as_many_cells_are_admitted_as_there_are" {
+            "cell.rs",
+            "match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {",
+            "self.0.store(next, Ordering::Release);\n match Ok::<u64, u64>(seen) {";
+        }
+        "limiter: a lease is not counted out of the centre" => "limiter_leased::what_one_refills_is_not_lent_twice" {
+            "limiter/lease.rs",
+            "let from_centre = self.centre.word.apply(|tat: Tat| rules::grab(tat, span, needed, most, quota));",
+            "let from_centre = rules::grab(self.centre.word.view(), span, needed, most, quota).1;";
+        }
+        "limiter: neighbours are not asked" => "limiter_leased::shards_that_run_dry_at_once_find_every_cell_and_no_other" {
+            "limiter/lease.rs",
+            "            for shard in self.from(mine) {\n                held +=",
+            "            for shard in self.from(mine).take(1) {\n                held +=";
+        }
+        "limiter: the old quota's word is not ended" => "limiter_adjust::a_change_of_the_quota_beside_admissions_loses_none_of_them" {
+            "limiter/adjust.rs",
+            "Held::Live(tat) | Held::Ended(tat) => (Held::Ended(tat), tat),",
+            "Held::Live(tat) | Held::Ended(tat) => (held, tat),";
+        }
+        "limiter: the new quota's word begins known" => "limiter_adjust::a_change_of_the_quota_beside_admissions_loses_none_of_them" {
+            "limiter/adjust.rs",
+            "            next.word.apply(|_: Held| (Held::Unknown, ()));\n",
+            "";
+        }
+        "limiter: a new key does not look at the other places" => "limiter_keyed::first_calls_of_one_key_that_find_different_places_free_admit_its_burst" {
+            "limiter/keyed/table.rs",
+            ".filter(|(place, _)| *place != mine)",
+            ".filter(|_| false)";
+        }
+        "limiter: no fence between a claim and the look" => "limiter_keyed::first_calls_of_one_key_that_find_different_places_free_admit_its_burst" {
+            "limiter/keyed/table.rs", "        full_fence();\n", "";
+        }
+        "limiter: a new key makes room for itself" => "limiter_keyed::first_calls_of_one_key_at_once_admit_its_burst" {
+            "limiter/keyed/table.rs",
+            "                Slot::Timed { tag, .. } | Slot::Claimed { tag, .. } if tag == ask.tag => return None,\n",
+            "";
+        }
+        "limiter: a later claim is not emptied" => "limiter_keyed::first_calls_of_one_key_that_find_different_places_free_admit_its_burst" {
+            "limiter/keyed/table.rs",
+            "if !bucket.replace(other, word, Slot::Free { ticket: bucket.ticket() }) {",
+            "if bucket.tickets() == u32::MAX {";
         }
     }
 }

@@ -52,6 +52,9 @@ use table::{Answer, Table};
 /// (divided by the denominator of the interval's nanoseconds). Elsewhere a key's clock ticks coarser, at most in a 2 048th of
 /// the interval, or half a nanosecond: a cell may be admitted up to two ticks late, never early.
 ///
+/// After a clock has stepped back, a live key is denied as if time stood still; a key that had recovered before the step may
+/// have lost its place, and is new.
+///
 /// # Examples
 /// ```
 /// use fusebox::limiter::{KeyedRateLimiter, Quota};
