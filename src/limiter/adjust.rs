@@ -235,8 +235,8 @@ impl Decide for Adjustable {
         let now = clock().as_nanos();
         self.in_force(|regime| {
             let quota = regime.quota;
-            if n > quota.burst {
-                return Some(Decision::NeverFits(NeverFits { asked: n, burst: quota.burst }));
+            if !quota.fits(n) {
+                return Some(Decision::NeverFits(NeverFits { asked: n, burst: quota.burst() }));
             }
             let span = quota.scale.units(now);
             let (tat, verdict) = regime.apply(|tat| fits(rules::admit(tat, span, n, &quota), tat))?;

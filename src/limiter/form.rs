@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::cell::Cell;
 use crate::limiter::outcome::{Allowed, Decision, Denied, Left, Level, NeverFits, Refused, Reservation};
 use crate::limiter::policy::Quota;
-use crate::limiter::rules::{self, Verdict};
+use crate::limiter::rules::{self, Request, Verdict};
 use crate::limiter::word::Tat;
 use crate::sync::const_fn;
 use crate::time::{Instant, saturating_nanos};
@@ -62,15 +62,17 @@ impl Decide for Strict {
 
     #[inline]
     fn admit(&self, n: u32, clock: impl FnOnce() -> Instant) -> Decision {
-        if n > self.quota.burst {
-            return Decision::NeverFits(NeverFits { asked: n, burst: self.quota.burst });
+        if !self.quota.fits(n) {
+            return Decision::NeverFits(NeverFits { asked: n, burst: self.quota.burst() });
         }
         let now = clock().as_nanos();
-        let span = self.quota.scale.units(now);
-        let (tat, verdict) = self.word.apply(|tat: Tat| {
-            let (next, verdict) = rules::admit(tat, span, n, &self.quota);
-            (next, (next, verdict))
+        let request = Request::of(self.quota.scale.units(now), n, &self.quota);
+        // Only two scalars leave the loop: what is told of them is worked out by whoever asks.
+        let (tat, admitted) = self.word.apply(|tat: Tat| {
+            let (next, admitted) = request.admit(tat);
+            (next, (next, admitted))
         });
+        let verdict = if admitted { Verdict::Admitted } else { Verdict::Denied { at: request.due(tat) } };
         decided(tat, verdict, now, self.quota)
     }
 
@@ -117,8 +119,8 @@ pub(super) fn reserve_in(
     now: Instant,
     apply: impl FnOnce(&mut dyn FnMut(Tat) -> Reserved) -> (Tat, Result<u64, u64>),
 ) -> Result<Reservation, Refused> {
-    if n > quota.burst {
-        return Err(Refused::NeverFits(NeverFits { asked: n, burst: quota.burst }));
+    if !quota.fits(n) {
+        return Err(Refused::NeverFits(NeverFits { asked: n, burst: quota.burst() }));
     }
     let span = quota.scale.units(now.as_nanos());
     let last = quota.scale.units(now.as_nanos().saturating_add(saturating_nanos(longest))).floor;

@@ -148,7 +148,7 @@ impl Leased {
         );
         refuse_unless!(leases.cells >= 1, "lease", Value::Count(0), "must be 1 at least");
         let lent = u64::from(shards) * u64::from(leases.cells);
-        let kept = u64::from(quota.burst).checked_sub(lent).and_then(|kept| u32::try_from(kept).ok());
+        let kept = u64::from(quota.burst()).checked_sub(lent).and_then(|kept| u32::try_from(kept).ok());
         let Some(kept) = kept.filter(|kept| *kept >= 1) else {
             let value = Value::Count(leases.cells.into());
             return Err(invalid!("lease", value, "times the shards must be less than the burst"));
@@ -169,7 +169,9 @@ impl Leased {
     /// The calling thread's shard.
     #[inline]
     fn mine(&self) -> usize {
-        lanes::thread_number() % self.shards.len()
+        // A division costs more than all the rest; most threads' numbers need none.
+        let (number, shards) = (lanes::thread_number(), self.shards.len());
+        if number < shards { number } else { number % shards }
     }
 
     /// The own shard first, then the others.
@@ -219,7 +221,7 @@ impl Leased {
         let lent = lent.saturating_add(held);
         self.put(mine, held);
         let asked = n.saturating_sub(lent).max(1);
-        let (_, verdict) = rules::admit(self.centre.word.view(), span, asked.min(quota.burst), quota);
+        let (_, verdict) = rules::admit(self.centre.word.view(), span, asked.min(quota.burst()), quota);
         match verdict {
             Verdict::Denied { at } => Decision::Denied(Denied { at, now: nanos, quota: *quota }),
             // Somebody gave cells back meanwhile: asking again at once is worth it.
@@ -264,14 +266,14 @@ impl Decide for Leased {
                 return allowed(left);
             }
         }
-        if n > self.centre.quota.burst {
-            return Decision::NeverFits(NeverFits { asked: n, burst: self.centre.quota.burst });
+        if !self.centre.quota.fits(n) {
+            return Decision::NeverFits(NeverFits { asked: n, burst: self.centre.quota.burst() });
         }
         self.refill(n, mine, clock())
     }
 
     fn reserve(&self, n: u32, longest: Duration, now: Instant) -> Result<Reservation, Refused> {
-        let kept = self.centre.quota.burst;
+        let kept = self.centre.quota.burst();
         if n > kept {
             return Err(Refused::NeverFits(NeverFits { asked: n, burst: kept }));
         }

@@ -33,7 +33,8 @@ pub struct Quota {
     pub(super) scale: Scale,
     /// One cell, in units.
     pub(super) interval: u64,
-    pub(super) burst: u32,
+    /// The burst but for one cell, in units: how far the arrival time may be ahead of the clock for one more.
+    tau: u64,
 }
 
 /// Builds a [`Quota`].
@@ -74,7 +75,21 @@ impl Quota {
     /// The most cells at once.
     #[must_use]
     pub const fn burst(&self) -> u32 {
-        self.burst
+        self.cells_in(self.limit())
+    }
+
+    /// A quota of what fits; `burst` is 1 at least.
+    pub(super) const fn of(scale: Scale, interval: u64, burst: u32) -> Self {
+        Self { scale, interval, tau: interval.saturating_mul(burst as u64 - 1) }
+    }
+
+    /// Whether there ever are so many cells at once.
+    #[inline]
+    pub(super) const fn fits(&self, cells: u32) -> bool {
+        match (cells as u64).saturating_sub(1).checked_mul(self.interval) {
+            Some(units) => units <= self.tau,
+            None => false,
+        }
     }
 
     /// The time between two cells, rounded up to whole nanoseconds.
@@ -87,7 +102,7 @@ impl Quota {
     #[inline]
     pub(super) const fn limit(&self) -> u64 {
         // It fits, or there would be no such quota.
-        self.units_of(self.burst)
+        self.tau.wrapping_add(self.interval)
     }
 
     /// So many cells in units; of no more than the burst.
@@ -106,7 +121,7 @@ impl Quota {
     /// The same rate with another burst, no greater.
     #[cfg(feature = "alloc")]
     pub(super) const fn with_less(self, burst: u32) -> Self {
-        Self { burst, ..self }
+        Self::of(self.scale, self.interval, burst)
     }
 }
 
@@ -148,7 +163,7 @@ impl QuotaBuilder {
             Value::Count(burst as u64),
             "must be refilled within the clock's range: 584 years, and 36 where a cell's nanoseconds have a fraction"
         );
-        Ok(Quota { scale, interval, burst })
+        Ok(Quota::of(scale, interval, burst))
     }
 
     /// The quota, for const items: a setting that can never work does not compile.
@@ -165,6 +180,6 @@ impl QuotaBuilder {
 
 impl fmt::Display for Quota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a cell every {:?}, {} at once", self.interval(), self.burst)
+        write!(f, "a cell every {:?}, {} at once", self.interval(), self.burst())
     }
 }

@@ -26,21 +26,52 @@ pub(super) enum Verdict {
     },
 }
 
+/// `n` cells at an instant, in units: what they take, and how far ahead of the clock the arrival time may be for that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    earliest: u64,
+    asked: u64,
+    room: u64,
+    /// The last arrival time at which they are admitted.
+    last: u64,
+}
+
+impl Request {
+    /// `n` is the burst at most.
+    #[inline]
+    pub(super) const fn of(now: Span, n: u32, quota: &Quota) -> Self {
+        let asked = quota.units_of(n);
+        // For one cell the compiler is left with `tau`.
+        let room = quota.limit().wrapping_sub(asked);
+        let last = if n == 0 { u64::MAX } else { now.floor.saturating_add(room) };
+        Self { earliest: if n == 0 { 0 } else { now.ceil }, asked, room, last }
+    }
+
+    /// The next arrival time, and whether the cells are admitted.
+    #[inline]
+    pub(super) const fn admit(self, tat: Tat) -> (Tat, bool) {
+        if tat.0 > self.last {
+            return (tat, false);
+        }
+        match later(tat.0, self.earliest).checked_add(self.asked) {
+            Some(next) => (Tat(next), true),
+            None => (tat, false),
+        }
+    }
+
+    /// The unit at which cells that were denied would be admitted, if nobody else asked.
+    #[inline]
+    pub(super) const fn due(self, tat: Tat) -> u64 {
+        if tat.0 > self.last { tat.0 - self.room } else { u64::MAX }
+    }
+}
+
 /// `n` cells now. `n` is the burst at most.
 #[inline]
 pub(super) const fn admit(tat: Tat, now: Span, n: u32, quota: &Quota) -> (Tat, Verdict) {
-    if n == 0 {
-        return (tat, Verdict::Admitted);
-    }
-    let asked = quota.units_of(n);
-    let room = quota.limit() - asked;
-    if tat.0.saturating_sub(now.floor) <= room {
-        if let Some(next) = later(tat.0, now.ceil).checked_add(asked) {
-            return (Tat(next), Verdict::Admitted);
-        }
-        return (tat, Verdict::Denied { at: u64::MAX });
-    }
-    (tat, Verdict::Denied { at: tat.0 - room })
+    let request = Request::of(now, n, quota);
+    let (next, admitted) = request.admit(tat);
+    (next, if admitted { Verdict::Admitted } else { Verdict::Denied { at: request.due(tat) } })
 }
 
 /// `n` cells at `due` units, which is not after `last`: now, where there is room.

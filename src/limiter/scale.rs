@@ -21,6 +21,8 @@ pub(super) struct Scale {
     k: u8,
     /// Whole units a nanosecond.
     whole: u8,
+    /// A unit is a nanosecond: nothing needs be worked out.
+    plain: bool,
 }
 
 /// An instant in units: the last one it has reached, and the first one it has not passed.
@@ -52,12 +54,22 @@ impl Scale {
         let (low, rest) = ((rest << 64) / per_wide, (rest << 64) % per_wide);
         let part = (high << 64 | low) + (rest > 0) as u128;
         #[expect(clippy::cast_possible_truncation, reason = "halves; q < 2^32, k < 64, whole < 256")]
-        Self { per, part: [(part >> 64) as u64, part as u64], q: q as u32, k: k as u8, whole: whole as u8 }
+        Self {
+            per,
+            part: [(part >> 64) as u64, part as u64],
+            q: q as u32,
+            k: k as u8,
+            whole: whole as u8,
+            plain: num == per_wide,
+        }
     }
 
     /// An instant in units. What does not fit is the end of time, at which nothing is admitted.
     #[inline]
     pub(super) const fn units(self, nanos: u64) -> Span {
+        if self.plain {
+            return Span { floor: nanos, ceil: nanos };
+        }
         let whole = nanos.saturating_mul(self.whole as u64);
         if self.per == 1 {
             return Span { floor: whole, ceil: whole };

@@ -46,8 +46,8 @@ impl Gcra {
 
     /// Takes `n` cells at `now`, if there are so many.
     pub fn check_at(&mut self, quota: &Quota, n: u32, now: Instant) -> Decision {
-        if n > quota.burst {
-            return Decision::NeverFits(NeverFits { asked: n, burst: quota.burst });
+        if !quota.fits(n) {
+            return Decision::NeverFits(NeverFits { asked: n, burst: quota.burst() });
         }
         let now = now.as_nanos();
         let (next, verdict) = rules::admit(Tat(self.0), quota.scale.units(now), n, quota);

@@ -73,15 +73,16 @@ impl Plans {
 
 /// The same quota in units of which the burst is a quarter of a key's clock at most.
 fn ticking(quota: &Quota) -> Result<Quota, InvalidPolicy> {
-    let Some((scale, interval)) = quota.scale.for_a_table(quota.interval, quota.burst, 1 << (TIME_BITS - 2))
+    let Some((scale, interval)) =
+        quota.scale.for_a_table(quota.interval, quota.burst(), 1 << (TIME_BITS - 2))
     else {
         return Err(invalid!(
             "burst",
-            Value::Count(quota.burst.into()),
+            Value::Count(quota.burst().into()),
             "must fit a quarter of a key's clock, 2^42 units of a 2048th of an interval or of half a nanosecond"
         ));
     };
-    Ok(Quota { scale, interval, burst: quota.burst })
+    Ok(Quota::of(scale, interval, quota.burst()))
 }
 
 #[cfg(all(test, not(fusebox_loom)))]
