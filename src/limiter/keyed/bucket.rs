@@ -2,8 +2,8 @@
 
 use crate::cell::{Cell, Meaning};
 use crate::limiter::keyed::plan::{Moment, Plans};
-use crate::limiter::keyed::word::{Header, Slot, Wrapping, is_timed};
-use crate::limiter::rules::{self, Verdict};
+use crate::limiter::keyed::word::{Header, Slot, Wrapping, is_timed, retimed, tier_of, time_of};
+use crate::limiter::rules::{self, Request, Verdict};
 use crate::limiter::word::Tat;
 
 /// Keys in a bucket.
@@ -23,14 +23,22 @@ pub(super) struct Bucket {
 
 const _: () = assert!(size_of::<Bucket>() == 64 || cfg!(fusebox_loom), "a bucket is a cache line");
 
-/// What a key asks of its slot.
+/// Who asks for how much.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ask<'a> {
+pub(super) struct Key {
     pub(super) tag: u16,
     pub(super) tier: u8,
     pub(super) n: u32,
-    pub(super) plans: &'a Plans,
+}
+
+/// What a key asks of its slot, in its tier's units, at the moment at which its bucket stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask<'a> {
+    pub(super) key: Key,
     pub(super) now: Moment,
+    pub(super) floor: u64,
+    plans: &'a Plans,
+    request: Request,
 }
 
 impl Bucket {
@@ -102,52 +110,76 @@ impl Bucket {
     }
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    #[inline]
+    pub(super) fn new(key: Key, plans: &'a Plans, now: Moment) -> Self {
+        let quota = plans.quota(key.tier);
+        let span = quota.scale.units(now.nanos);
+        Self { key, now, floor: span.floor, plans, request: Request::of(span, key.n, quota) }
+    }
+
     /// Takes the cells from the slot; nothing where it no longer holds this key.
     #[inline]
     pub(super) fn take(&self, slot: &Cell) -> Option<(Tat, Verdict)> {
-        let quota = self.plans.quota(self.tier);
-        let span = quota.scale.units(self.now.nanos);
-        slot.apply(|slot: Slot| match slot {
-            Slot::Timed { tag, tier, time } if tag == self.tag => {
-                let tat = if tier == self.tier {
-                    Tat(span.floor.saturating_add(time.ahead_of(span.floor)))
-                } else {
-                    self.converted(tier, time)
-                };
-                let (next, verdict) = rules::admit(tat, span, self.n, quota);
-                let changed = verdict == Verdict::Admitted && self.n > 0;
-                let next_slot = if changed { self.timed(next) } else { slot };
-                (next_slot, Some((next, verdict)))
+        let (tat, said) = slot.apply(|Raw(word): Raw| {
+            if !is_timed(word, self.key.tag) {
+                return (Raw(word), (Tat(0), None));
             }
-            _ => (slot, None),
-        })
+            let tat = if tier_of(word) == self.key.tier {
+                Tat(self.floor.saturating_add(time_of(word).ahead_of(self.floor)))
+            } else {
+                self.converted(tier_of(word), time_of(word))
+            };
+            let (next, admitted) = self.request.admit(tat);
+            let changed = admitted && self.key.n > 0;
+            let next_word = if changed { retimed(word, self.key.tier, next.0) } else { word };
+            (Raw(next_word), (next, Some(admitted)))
+        });
+        Some((tat, self.verdict(tat, said?)))
+    }
+
+    /// The cells as the first that this key takes.
+    pub(super) fn take_first(&self) -> (Tat, Verdict) {
+        let (tat, admitted) = self.request.admit(Tat(self.floor));
+        (tat, self.verdict(tat, admitted))
+    }
+
+    #[inline]
+    const fn verdict(&self, tat: Tat, admitted: bool) -> Verdict {
+        if admitted { Verdict::Admitted } else { Verdict::Denied { at: self.request.due(tat) } }
     }
 
     /// The arrival time that a debt under another tier's quota is under this one's, in cells.
     #[cold]
     fn converted(&self, tier: u8, time: Wrapping) -> Tat {
-        let quota = self.plans.quota(self.tier);
-        let from = self.plans.quota(tier);
+        let (quota, from) = (self.plans.quota(self.key.tier), self.plans.quota(tier));
         let debt = time.ahead_of(self.plans.span(tier, self.now).floor);
         let debt = rules::converted(debt, from.interval, quota.interval);
         // More than the burst can owe, this field may not hold.
-        let debt = debt.min(quota.limit());
-        Tat(quota.scale.units(self.now.nanos).floor.saturating_add(debt))
+        Tat(self.floor.saturating_add(debt.min(quota.limit())))
     }
 
-    /// How many nanoseconds until a key with this arrival time has recovered.
+    /// How many units of the asking key until a key with this arrival time has recovered.
+    #[inline]
     pub(super) fn wait_for(&self, tier: u8, time: Wrapping) -> u64 {
+        if tier == self.key.tier { time.ahead_of(self.floor) } else { self.wait_in_another_tier(tier, time) }
+    }
+
+    #[cold]
+    fn wait_in_another_tier(&self, tier: u8, time: Wrapping) -> u64 {
         match time.ahead_of(self.plans.span(tier, self.now).floor) {
             0 => 0,
-            ahead => self.plans.quota(tier).scale.nanos(ahead).max(1),
+            ahead => {
+                let nanos = self.plans.quota(tier).scale.nanos(ahead);
+                self.plans.quota(self.key.tier).scale.units(nanos).ceil.max(1)
+            }
         }
     }
 
     /// The slot of this key with this arrival time.
     #[inline]
     pub(super) const fn timed(&self, tat: Tat) -> Slot {
-        Slot::Timed { tag: self.tag, tier: self.tier, time: Wrapping::of(tat.0) }
+        Slot::Timed { tag: self.key.tag, tier: self.key.tier, time: Wrapping::of(tat.0) }
     }
 }
 
@@ -162,10 +194,12 @@ impl Raw {
 }
 
 impl Meaning for Raw {
+    #[inline]
     fn encode(self) -> u64 {
         self.0
     }
 
+    #[inline]
     fn decode(word: u64) -> Self {
         Self(word)
     }

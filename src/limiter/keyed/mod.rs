@@ -24,8 +24,8 @@ use crate::time::{Clock, DefaultClock, Instant, TimeSource};
 
 pub use builder::{ByFunction, Keyed, OneTier, Tiers, WhenFull};
 
-use bucket::Ask;
-use plan::Plans;
+use bucket::Key;
+use plan::{Moment, Plans};
 use secret::Secret;
 use table::{Answer, Table};
 
@@ -194,13 +194,13 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: Clock, O: Observer<Event>, N: Counting>
     KeyedRateLimiter<K, T, C, O, N>
 {
     /// Takes a cell of this key's quota, if there is one.
-    #[inline]
+    #[inline(always)]
     pub fn check(&self, key: &K) -> Decision {
         self.check_n_at(key, 1, self.clock.now())
     }
 
     /// Takes `n` cells of this key's quota, all or none.
-    #[inline]
+    #[inline(always)]
     pub fn check_n(&self, key: &K, n: u32) -> Decision {
         self.check_n_at(key, n, self.clock.now())
     }
@@ -231,82 +231,67 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
     KeyedRateLimiter<K, T, C, O, N>
 {
     /// As `check`, at this instant: the limiter's clock is not read.
-    #[inline]
+    #[inline(always)]
     pub fn check_at(&self, key: &K, now: Instant) -> Decision {
         self.check_n_at(key, 1, now)
     }
 
     /// As `check_n`, at this instant.
-    #[inline]
+    #[inline(always)]
     pub fn check_n_at(&self, key: &K, n: u32, now: Instant) -> Decision {
-        let hash = self.secret.hash(key);
-        let ask = self.ask(key, hash, n, now);
-        let (home, _) = self.table.home(hash);
-        let quota = *self.plans.quota(ask.tier);
-        if n > quota.burst() {
-            return self.refused(
-                n,
-                Refused::NeverFits(NeverFits { asked: n, burst: quota.burst() }),
-                quota,
-                now,
-            );
+        let (home, tag) = self.table.home(self.secret.hash(key));
+        let key = Key { tag, tier: self.tiers.tier(key), n };
+        let quota = self.plans.quota(key.tier);
+        if !quota.fits(n) {
+            let why = Refused::NeverFits(NeverFits { asked: n, burst: quota.burst() });
+            return self.refused(n, why, quota, now);
         }
-        match self.table.hit(home, &ask) {
-            Some(Answer { tat, verdict: Verdict::Admitted, at, .. }) => {
-                self.admitted(n, Level { tat, now: at.nanos, quota, lent: 0 }, false)
-            }
-            Some(Answer { verdict: Verdict::Denied { at: due }, at, .. }) => {
-                self.refused(n, Refused::Denied(Denied { at: due, now: at.nanos, quota }), quota, now)
-            }
-            None => self.newcomer(home, &ask, now),
+        let moment = self.plans.moment(now.as_nanos());
+        match self.table.hit(home, key, moment, &self.plans) {
+            Some(answer) => self.answered(n, &answer, quota),
+            None => self.newcomer(home, key, moment),
         }
     }
 
     /// As `peek`, at this instant.
     #[must_use]
     pub fn peek_at(&self, key: &K, now: Instant) -> Level {
-        let hash = self.secret.hash(key);
-        let ask = self.ask(key, hash, 0, now);
-        let (tat, at) = self.table.look(self.table.home(hash).0, &ask);
-        Level { tat, now: at.nanos, quota: *self.plans.quota(ask.tier), lent: 0 }
+        let (home, tag) = self.table.home(self.secret.hash(key));
+        let key = Key { tag, tier: self.tiers.tier(key), n: 0 };
+        let (tat, at) = self.table.look(home, key, self.plans.moment(now.as_nanos()), &self.plans);
+        Level { tat, now: at.nanos, quota: *self.plans.quota(key.tier), lent: 0 }
     }
 
-    #[inline]
-    fn ask(&self, key: &K, hash: u64, n: u32, now: Instant) -> Ask<'_> {
-        let (_, tag) = self.table.home(hash);
-        let tier = self.tiers.tier(key);
-        Ask { tag, tier, n, plans: &self.plans, now: self.plans.moment(now.as_nanos()) }
+    #[inline(always)]
+    fn answered(&self, n: u32, answer: &Answer, quota: &Quota) -> Decision {
+        let now = answer.at.nanos;
+        match answer.verdict {
+            Verdict::Admitted => {
+                self.admitted(n, Level { tat: answer.tat, now, quota: *quota, lent: 0 }, false)
+            }
+            Verdict::Denied { at } => {
+                let why = Refused::Denied(Denied { at, now, quota: *quota });
+                self.refused(n, why, quota, answer.at.instant())
+            }
+        }
     }
 
-    #[cold]
-    fn newcomer(&self, home: usize, ask: &Ask<'_>, now: Instant) -> Decision {
-        let quota = *self.plans.quota(ask.tier);
-        match self.table.miss(home, ask, self.when_full == WhenFull::EvictSoonest) {
-            Ok(Answer { tat, verdict, at, evicted }) => {
-                if evicted {
+    #[inline(never)]
+    fn newcomer(&self, home: usize, key: Key, now: Moment) -> Decision {
+        let quota = self.plans.quota(key.tier);
+        let evict = self.when_full == WhenFull::EvictSoonest;
+        match self.table.miss(home, key, now, &self.plans, evict) {
+            Ok(answer) => {
+                if answer.evicted {
                     self.tallies.add(EVICTIONS, 1);
                 }
-                match verdict {
-                    Verdict::Admitted => {
-                        self.admitted(ask.n, Level { tat, now: at.nanos, quota, lent: 0 }, false)
-                    }
-                    Verdict::Denied { at: due } => self.refused(
-                        ask.n,
-                        Refused::Denied(Denied { at: due, now: at.nanos, quota }),
-                        quota,
-                        now,
-                    ),
-                }
+                self.answered(key.n, &answer, quota)
             }
             Err(wait) => {
                 self.tallies.add(SATURATED, 1);
-                let due = quota.scale.units(now.as_nanos().saturating_add(wait)).ceil;
-                self.refused(
-                    ask.n,
-                    Refused::Denied(Denied { at: due, now: now.as_nanos(), quota }),
-                    quota,
-                    now,
-                )
+                let due = quota.scale.units(now.nanos).ceil.saturating_add(wait);
+                let why = Refused::Denied(Denied { at: due, now: now.nanos, quota: *quota });
+                self.refused(key.n, why, quota, now.instant())
             }
         }
     }
@@ -323,7 +308,7 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
     }
 
     #[inline]
-    fn refused(&self, cells: u32, why: Refused, quota: Quota, now: Instant) -> Decision {
+    fn refused(&self, cells: u32, why: Refused, quota: &Quota, now: Instant) -> Decision {
         if self.is_shadow() {
             self.tell(|| Event::WouldRefuse { cells, why });
             let (at, now) = match why {
@@ -333,7 +318,7 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
             // Denied until `at`: so much is owed that `cells` do not fit.
             let owed = quota.limit().saturating_sub(quota.units_of(cells.min(quota.burst())));
             let tat = crate::limiter::word::Tat(at.saturating_add(owed));
-            return self.admitted(cells, Level { tat, now, quota, lent: 0 }, true);
+            return self.admitted(cells, Level { tat, now, quota: *quota, lent: 0 }, true);
         }
         self.tell(|| Event::Refused { cells, why });
         match why {

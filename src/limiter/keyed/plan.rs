@@ -13,6 +13,7 @@ use crate::invalid::{InvalidPolicy, Value, invalid, refuse_unless};
 use crate::limiter::keyed::word::{TIERS, TIME_BITS};
 use crate::limiter::policy::Quota;
 use crate::limiter::scale::Span;
+use crate::time::Instant;
 
 /// The quotas by tier, and the epochs.
 #[derive(Clone, Debug)]
@@ -27,6 +28,13 @@ pub(super) struct Plans {
 pub(super) struct Moment {
     pub(super) nanos: u64,
     pub(super) epoch: u32,
+}
+
+impl Moment {
+    #[inline]
+    pub(super) const fn instant(self) -> Instant {
+        Instant::from_nanos(self.nanos)
+    }
 }
 
 impl Plans {

@@ -23,10 +23,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::cell::{Cell, Meaning, full_fence};
-use crate::limiter::keyed::bucket::{Ask, Bucket, SLOTS};
-use crate::limiter::keyed::plan::Moment;
-use crate::limiter::keyed::word::Slot;
-use crate::limiter::rules::{self, Verdict};
+use crate::limiter::keyed::bucket::{Ask, Bucket, Key, SLOTS};
+use crate::limiter::keyed::plan::{Moment, Plans};
+use crate::limiter::keyed::word::{Slot, has_tag};
+use crate::limiter::rules::Verdict;
 use crate::limiter::word::Tat;
 
 /// Keys a bucket is meant to hold: the rest of its slots is room for chance.
@@ -57,12 +57,28 @@ struct Places<'a> {
     home: usize,
 }
 
+/// What there is for a key.
+enum Found<'a> {
+    Quota(&'a Cell),
+    Claim(Claim<'a>),
+    Room(Room<'a>),
+}
+
+/// A slot that is claimed for the key.
+struct Claim<'a> {
+    place: usize,
+    slot: &'a Cell,
+    word: u64,
+}
+
 /// A place that may be claimed, and what it held.
 struct Room<'a> {
     place: usize,
     slot: &'a Cell,
     seen: u64,
     evicts: bool,
+    /// In the asking key's units.
+    wait: u64,
 }
 
 impl Table {
@@ -93,56 +109,62 @@ impl Table {
 
     /// Takes the cells from the key's quota, if it has one at home; nothing where it has not.
     #[inline]
-    pub(super) fn hit(&self, home: usize, ask: &Ask<'_>) -> Option<Answer> {
+    pub(super) fn hit(&self, home: usize, key: Key, now: Moment, plans: &Plans) -> Option<Answer> {
         let bucket = self.buckets.get(home)?;
-        let at = bucket.at(ask.now, ask.plans);
-        let (tat, verdict) = Ask { now: at, ..*ask }.take(bucket.find(ask.tag)?)?;
+        let at = bucket.at(now, plans);
+        let (tat, verdict) = Ask::new(key, plans, at).take(bucket.find(key.tag)?)?;
         Some(Answer { tat, verdict, at, evicted: false })
     }
 
     /// Takes the cells wherever the key's quota is, or makes one. `evict` says whether a live key may be evicted for it;
-    /// where it may not, nothing is given when all places are taken.
-    #[cold]
-    pub(super) fn miss(&self, home: usize, ask: &Ask<'_>, evict: bool) -> Result<Answer, u64> {
-        let places = self.places_of(home, ask.tag);
-        let at = places.at(ask);
-        let ask = Ask { now: at, ..*ask };
+    /// where it may not, and all places are taken, the units are given until there is one.
+    #[inline(never)]
+    pub(super) fn miss(
+        &self,
+        home: usize,
+        key: Key,
+        now: Moment,
+        plans: &Plans,
+        evict: bool,
+    ) -> Result<Answer, u64> {
+        let places = self.places_of(home, key.tag);
+        let at = places.at(now, plans);
+        let ask = Ask::new(key, plans, at);
         let mut evicted = false;
+        let answer = |(tat, verdict), evicted| Ok(Answer { tat, verdict, at, evicted });
         loop {
-            if let Some(slot) = places.quota(ask.tag) {
-                if let Some((tat, verdict)) = ask.take(slot) {
-                    return Ok(Answer { tat, verdict, at, evicted });
-                }
-                continue;
-            }
-            if ask.n == 0 {
+            let claim = match places.survey(&ask) {
+                Found::Quota(slot) => match ask.take(slot) {
+                    Some(taken) => return answer(taken, evicted),
+                    None => continue,
+                },
                 // Nothing is taken, so nothing need be written.
-                let tat = Tat(ask.plans.span(ask.tier, at).floor);
-                return Ok(Answer { tat, verdict: Verdict::Admitted, at, evicted });
-            }
-            let Some(claim) = places.claim(ask.tag) else {
-                let Some(room) = places.room(&ask) else { continue };
-                if room.evicts && !evict {
-                    return Err(places.soonest(&ask));
+                _ if key.n == 0 => return answer((Tat(ask.floor), Verdict::Admitted), evicted),
+                Found::Claim(claim) => claim,
+                Found::Room(Room { evicts: true, wait, .. }) if !evict => return Err(wait),
+                Found::Room(room) => {
+                    let bucket = places.bucket(room.place);
+                    let claim = Slot::Claimed { tag: key.tag, ticket: bucket.ticket() };
+                    if !bucket.replace(room.slot, room.seen, claim) {
+                        continue;
+                    }
+                    evicted |= room.evicts;
+                    Claim { place: room.place, slot: room.slot, word: claim.encode() }
                 }
-                let bucket = places.bucket(room.place);
-                let claim = Slot::Claimed { tag: ask.tag, ticket: bucket.ticket() };
-                evicted |= bucket.replace(room.slot, room.seen, claim) && room.evicts;
-                continue;
             };
-            if let Some((tat, verdict)) = places.settle(claim, &ask) {
-                return Ok(Answer { tat, verdict, at, evicted });
+            if let Some(taken) = places.settle(&claim, &ask) {
+                return answer(taken, evicted);
             }
         }
     }
 
     /// What the key owes; changes nothing.
-    pub(super) fn look(&self, home: usize, ask: &Ask<'_>) -> (Tat, Moment) {
-        let places = self.places_of(home, ask.tag);
-        let at = places.at(ask);
-        let ask = Ask { now: at, n: 0, ..*ask };
-        let held = places.quota(ask.tag).and_then(|slot| ask.take(slot));
-        (held.map_or(Tat(ask.plans.span(ask.tier, at).floor), |(tat, _)| tat), at)
+    pub(super) fn look(&self, home: usize, key: Key, now: Moment, plans: &Plans) -> (Tat, Moment) {
+        let places = self.places_of(home, key.tag);
+        let at = places.at(now, plans);
+        let ask = Ask::new(Key { n: 0, ..key }, plans, at);
+        let held = places.each().find_map(|bucket| bucket.find(key.tag)).and_then(|slot| ask.take(slot));
+        (held.map_or(Tat(ask.floor), |(tat, _)| tat), at)
     }
 
     fn places_of(&self, home: usize, tag: u16) -> Places<'_> {
@@ -172,10 +194,10 @@ const fn spread(tag: u16) -> u64 {
 
 impl<'a> Places<'a> {
     /// The later of the two buckets' times, both brought to it.
-    fn at(&self, ask: &Ask<'_>) -> Moment {
-        let mut at = ask.now;
+    fn at(&self, now: Moment, plans: &Plans) -> Moment {
+        let mut at = now;
         for bucket in self.each() {
-            let there = bucket.at(ask.now, ask.plans);
+            let there = bucket.at(now, plans);
             if there.nanos > at.nanos {
                 at = there;
             }
@@ -192,107 +214,92 @@ impl<'a> Places<'a> {
         self.each().flat_map(Bucket::slots).enumerate()
     }
 
-    /// The home's slots first.
-    fn slots_from_home(&self) -> impl Iterator<Item = (usize, &'a Cell)> {
-        let home = move |place: usize| place / SLOTS == self.home || self.count == 1;
-        self.slots()
-            .filter(move |(place, _)| home(*place))
-            .chain(self.slots().filter(move |(place, _)| !home(*place)))
-    }
-
     fn bucket(&self, place: usize) -> &'a Bucket {
         let [low, high] = self.buckets;
         if place < SLOTS { low } else { high }
     }
 
-    /// The slot that holds this tag's quota.
-    fn quota(&self, tag: u16) -> Option<&'a Cell> {
-        self.each().find_map(|bucket| bucket.find(tag))
+    fn at_home(&self, place: usize) -> bool {
+        place / SLOTS == self.home
     }
 
-    /// This tag's claim in the earliest place.
-    fn claim(&self, tag: u16) -> Option<(usize, &'a Cell, u64)> {
-        self.slots().map(|(place, slot)| (place, slot, slot.load())).find(|(_, _, word)| claims(*word, tag))
+    /// What there is for this key: its quota; or its claim, in the earliest place; or a place to claim. That is a free one or
+    /// one whose key has recovered, at home before elsewhere; else the one whose key would recover soonest.
+    fn survey(&self, ask: &Ask<'_>) -> Found<'a> {
+        let mut claim = None;
+        // What is sought is the least: free at home, free elsewhere, then by the wait.
+        let (mut least, mut room) = (u64::MAX, None);
+        for (place, slot) in self.slots() {
+            let word = slot.load();
+            let cost = match Slot::decode(word) {
+                Slot::Timed { tag, .. } if tag == ask.key.tag => return Found::Quota(slot),
+                Slot::Claimed { tag, .. } if tag == ask.key.tag => {
+                    claim.get_or_insert(Claim { place, slot, word });
+                    continue;
+                }
+                Slot::Timed { tier, time, .. } => ask.wait_for(tier, time),
+                Slot::Free { .. } => 0,
+                Slot::Claimed { ticket, .. } => self.cost_of_a_claim(place, ticket),
+            };
+            let cost = if cost == 0 { u64::from(!self.at_home(place)) } else { cost.saturating_add(1) };
+            if cost < least || room.is_none() {
+                let evicts = cost > 1 && matches!(Slot::decode(word), Slot::Timed { .. });
+                (least, room) =
+                    (cost, Some(Room { place, slot, seen: word, evicts, wait: cost.saturating_sub(1) }));
+            }
+        }
+        match (claim, room) {
+            (Some(claim), _) => Found::Claim(claim),
+            (None, Some(room)) => Found::Room(room),
+            // There are always slots.
+            (None, None) => self.survey(ask),
+        }
+    }
+
+    /// Somebody is about to write a key there, and what that key will owe is not known; unless nobody goes on with it.
+    #[cold]
+    fn cost_of_a_claim(&self, place: usize, ticket: u32) -> u64 {
+        let age = self.bucket(place).tickets().wrapping_sub(ticket);
+        if age > PATIENCE { 1 } else { u64::MAX }
     }
 
     /// Steps 2 and 3; nothing where somebody else was faster.
-    fn settle(&self, (mine, slot, claim): (usize, &Cell, u64), ask: &Ask<'_>) -> Option<(Tat, Verdict)> {
+    fn settle(&self, claim: &Claim<'_>, ask: &Ask<'_>) -> Option<(Tat, Verdict)> {
         full_fence();
-        for (place, other) in self.slots().filter(|(place, _)| *place != mine) {
+        for (place, other) in self.slots().filter(|(place, _)| *place != claim.place) {
             let word = other.load();
+            if !has_tag(word, ask.key.tag) {
+                continue;
+            }
             match Slot::decode(word) {
-                Slot::Timed { tag, .. } if tag == ask.tag => {
-                    self.withdraw(mine, slot, claim);
+                Slot::Timed { .. } => {
+                    self.withdraw(claim);
                     return None;
                 }
-                Slot::Claimed { tag, .. } if tag == ask.tag && place < mine => {
-                    self.withdraw(mine, slot, claim);
+                Slot::Claimed { .. } if place < claim.place => {
+                    self.withdraw(claim);
                     return None;
                 }
-                Slot::Claimed { tag, .. } if tag == ask.tag => {
+                Slot::Claimed { .. } => {
                     let bucket = self.bucket(place);
                     if !bucket.replace(other, word, Slot::Free { ticket: bucket.ticket() }) {
                         return None;
                     }
                 }
-                _ => {}
+                Slot::Free { .. } => {}
             }
         }
-        let quota = ask.plans.quota(ask.tier);
-        let span = quota.scale.units(ask.now.nanos);
-        let (tat, verdict) = rules::admit(Tat(span.floor), span, ask.n, quota);
+        let (tat, verdict) = ask.take_first();
         if verdict != Verdict::Admitted {
             // The end of time.
-            self.withdraw(mine, slot, claim);
+            self.withdraw(claim);
             return Some((tat, verdict));
         }
-        self.bucket(mine).replace(slot, claim, ask.timed(tat)).then_some((tat, verdict))
+        self.bucket(claim.place).replace(claim.slot, claim.word, ask.timed(tat)).then_some((tat, verdict))
     }
 
-    fn withdraw(&self, place: usize, slot: &Cell, claim: u64) {
-        let bucket = self.bucket(place);
-        bucket.replace(slot, claim, Slot::Free { ticket: bucket.ticket() });
+    fn withdraw(&self, claim: &Claim<'_>) {
+        let bucket = self.bucket(claim.place);
+        bucket.replace(claim.slot, claim.word, Slot::Free { ticket: bucket.ticket() });
     }
-
-    /// The place to claim: a free one or one whose key has recovered, at home before elsewhere; an abandoned claim's; the one
-    /// whose key would recover soonest. Nothing where this key has come in meanwhile: it must not make room for itself.
-    fn room(&self, ask: &Ask<'_>) -> Option<Room<'a>> {
-        let (mut best, mut free) = (None, None);
-        for (place, slot) in self.slots_from_home() {
-            let seen = slot.load();
-            let worth = match Slot::decode(seen) {
-                Slot::Timed { tag, .. } | Slot::Claimed { tag, .. } if tag == ask.tag => return None,
-                Slot::Free { .. } => 0,
-                Slot::Timed { tier, time, .. } => ask.wait_for(tier, time),
-                // Somebody is about to write a key there: what that key will owe is not known.
-                Slot::Claimed { ticket, .. }
-                    if self.bucket(place).tickets().wrapping_sub(ticket) > PATIENCE =>
-                {
-                    1
-                }
-                Slot::Claimed { .. } => u64::MAX,
-            };
-            if worth == 0 && free.is_none() {
-                free = Some(Room { place, slot, seen, evicts: false });
-            }
-            let evicts = matches!(Slot::decode(seen), Slot::Timed { .. });
-            if best.as_ref().is_none_or(|(least, _)| worth < *least) {
-                best = Some((worth, Room { place, slot, seen, evicts }));
-            }
-        }
-        free.or(best.map(|(_, room)| room))
-    }
-
-    /// How many nanoseconds until a key here has recovered.
-    fn soonest(&self, ask: &Ask<'_>) -> u64 {
-        let wait = |(_, slot): (usize, &Cell)| match Slot::decode(slot.load()) {
-            Slot::Timed { tier, time, .. } => ask.wait_for(tier, time),
-            Slot::Free { .. } | Slot::Claimed { .. } => 0,
-        };
-        self.slots().map(wait).min().unwrap_or(0)
-    }
-}
-
-fn claims(word: u64, wanted: u16) -> bool {
-    matches!(Slot::decode(word), Slot::Claimed { tag, .. } if tag == wanted)
 }

@@ -70,6 +70,31 @@ pub(super) const fn is_timed(word: u64, tag: u16) -> bool {
     TIMED_TAG.get(word) == (tag as u64) << 1 | 1
 }
 
+/// Whether a slot's word has this tag, whatever it is; a free slot has tag 0.
+#[inline]
+pub(super) const fn has_tag(word: u64, tag: u16) -> bool {
+    TAG.get(word) == tag as u64
+}
+
+/// The tier of a word that is timed.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "three bits")]
+pub(super) const fn tier_of(word: u64) -> u8 {
+    TIER.get(word) as u8
+}
+
+/// The arrival time of a word that is timed.
+#[inline]
+pub(super) const fn time_of(word: u64) -> Wrapping {
+    Wrapping(TIME.get(word))
+}
+
+/// The same key with another arrival time.
+#[inline]
+pub(super) const fn retimed(word: u64, tier: u8, ticks: u64) -> u64 {
+    TAG.put(TAG.get(word)) | TIMED.put(1) | TIER.put(tier as u64) | TIME.put_wrapping(ticks)
+}
+
 impl Meaning for Slot {
     #[inline]
     fn encode(self) -> u64 {
@@ -116,7 +141,7 @@ impl Meaning for Header {
 
 #[cfg(all(test, not(any(fusebox_loom, fusebox_fuzz))))]
 mod tests {
-    use super::{Header, Slot, TIME_BITS, Wrapping, is_timed};
+    use super::{Header, Slot, TIME_BITS, Wrapping, has_tag, is_timed, retimed, tier_of, time_of};
     use crate::cell::Meaning;
     use proptest::prelude::*;
 
@@ -130,6 +155,13 @@ mod tests {
                 prop_assert_eq!(Slot::decode(slot.encode()), slot);
                 prop_assert_eq!(is_timed(slot.encode(), tag), matches!(slot, Slot::Timed { .. }));
                 prop_assert!(!is_timed(slot.encode(), tag ^ 1));
+                prop_assert!(has_tag(slot.encode(), tag) || slot == Slot::Free { ticket }, "{slot:?}");
+                if let Slot::Timed { tag, tier, time } = slot {
+                    let word = slot.encode();
+                    prop_assert_eq!((tier_of(word), time_of(word)), (tier, time));
+                    let moved = Slot::Timed { tag, tier: 7 - tier, time: Wrapping::of(ticks >> 3) };
+                    prop_assert_eq!(retimed(word, 7 - tier, ticks >> 3), moved.encode());
+                }
             }
         }
 
