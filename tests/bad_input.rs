@@ -4,6 +4,9 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at what it did not expect")]
 
+#[path = "bad_input/limiters.rs"]
+mod limiters;
+
 use core::fmt::Debug;
 use core::time::Duration;
 

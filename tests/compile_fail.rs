@@ -110,6 +110,31 @@ const CONSTANTS: &[Case] = &[
         "consecutive_failures(1).ramp(&[10], Duration::from_nanos(1))" => "step must be from 1 ns"),
 ];
 
+macro_rules! quota {
+    ($name:literal: $misuse:literal, $twin:literal => $says:literal) => {
+        Case {
+            name: $name,
+            misuse: concat!("const _: Quota = Quota::", $misuse, ".constant();"),
+            twin: concat!("const _: Quota = Quota::", $twin, ".constant();"),
+            says: $says,
+        }
+    };
+}
+
+/// Quotas in const items.
+const QUOTAS: &[Case] = &[
+    quota!("rate_of_zero": "per_second(0).burst(1)", "per_second(1).burst(1)" => "rate must be 1 at least"),
+    quota!("rate_over_one_a_nanosecond": "per_second(1_000_000_001)", "per_second(1_000_000_000)"
+        => "rate must be one cell a nanosecond at most"),
+    quota!("period_of_no_time": "with_period(1, Duration::ZERO)", "with_period(1, Duration::from_nanos(1))"
+        => "period must be from 1 ns"),
+    quota!("period_that_no_clock_shows": "with_period(1, Duration::MAX)",
+        "with_period(1, Duration::from_nanos(u64::MAX - 1))" => "period must be from 1 ns"),
+    quota!("burst_of_zero": "per_second(1).burst(0)", "per_second(1).burst(1)" => "burst must be 1 at least"),
+    quota!("burst_that_does_not_fit": "with_period(1, Duration::from_secs(315_360_000)).burst(59)",
+        "with_period(1, Duration::from_secs(315_360_000)).burst(58)" => "burst must be refilled within"),
+];
+
 /// What the types forbid.
 const TYPES: &[Case] = &[
     Case {
@@ -117,6 +142,32 @@ const TYPES: &[Case] = &[
         misuse: "static _B: CircuitBreaker = CircuitBreaker::new(Policy::consecutive_failures(0).constant());",
         twin: "static _B: CircuitBreaker = CircuitBreaker::new(Policy::consecutive_failures(1).constant());",
         says: "consecutive_failures must be from 1 to 65535",
+    },
+    Case {
+        name: "a_static_limiter_of_a_bad_quota",
+        misuse: "static _L: RateLimiter = RateLimiter::new(Quota::per_second(0).constant());",
+        twin: "static _L: RateLimiter = RateLimiter::new(Quota::per_second(1).constant());",
+        says: "rate must be 1 at least",
+    },
+    Case {
+        name: "a_quota_changed_that_is_strict",
+        misuse: "let quota = Quota::per_second(1).constant(); RateLimiter::new(quota).set_quota(quota);",
+        twin: "let quota = Quota::per_second(1).constant(); RateLimiter::adjustable(quota).set_quota(quota);",
+        says: "E0599",
+    },
+    Case {
+        name: "a_reservation_refunded_twice",
+        misuse: "let limiter = RateLimiter::new(Quota::per_second(1).constant());
+            let reserved = limiter.reserve(1, Duration::ZERO).unwrap(); limiter.refund(reserved); limiter.refund(reserved);",
+        twin: "let limiter = RateLimiter::new(Quota::per_second(1).constant());
+            let reserved = limiter.reserve(1, Duration::ZERO).unwrap(); limiter.refund(reserved);",
+        says: "E0382",
+    },
+    Case {
+        name: "a_clock_read_where_there_is_none",
+        misuse: "let _ = RateLimiter::with_parts(Quota::per_second(1).constant(), NoClock, (), ()).check();",
+        twin: "let _ = RateLimiter::with_parts(Quota::per_second(1).constant(), NoClock, (), ()).check_at(Instant::ORIGIN);",
+        says: "E0599",
     },
     Case {
         name: "a_plain_breaker_of_a_full_policy",
@@ -151,7 +202,7 @@ const TYPES: &[Case] = &[
 
 #[test]
 fn what_can_never_work_does_not_compile() {
-    let cases: Vec<&Case> = CONSTANTS.iter().chain(TYPES).collect();
+    let cases: Vec<&Case> = CONSTANTS.iter().chain(QUOTAS).chain(TYPES).collect();
     let package = write_package(&cases);
 
     let twins = check(&package, &cases, "twin");
@@ -205,7 +256,8 @@ fn write_package(cases: &[&Case]) -> PathBuf {
 fn program(body: &str) -> String {
     format!(
         "#![allow(unused)]\nuse core::time::Duration;\nuse std::sync::Arc;\n\
-         use fusebox::breaker::{{CircuitBreaker, FullPolicy, Policy, Window}};\nfn main() {{\n    {body}\n}}\n"
+         use fusebox::breaker::{{CircuitBreaker, FullPolicy, Policy, Window}};\n\
+         use fusebox::limiter::{{Quota, RateLimiter}};\nuse fusebox::time::{{Instant, NoClock}};\nfn main() {{\n    {body}\n}}\n"
     )
 }
 

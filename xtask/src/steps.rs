@@ -167,12 +167,12 @@ pub(crate) const STEPS: &[Step] = &[
         )
     },
     Step {
-        checks: &["tests/stress.rs"],
+        checks: &["tests/stress.rs", "tests/limiter_stress.rs"],
         pace: Slow,
         ..step(
             "stress",
             "real threads and clocks, panics and cancellations: the sums come out right",
-            Lines(&["cargo test --release --package fusebox --test stress"]),
+            Lines(&["cargo test --release --package fusebox --test stress --test limiter_stress"]),
         )
     },
     Step {
