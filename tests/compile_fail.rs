@@ -151,8 +151,8 @@ const TYPES: &[Case] = &[
     },
     Case {
         name: "a_quota_changed_that_is_strict",
-        misuse: "let quota = Quota::per_second(1).constant(); RateLimiter::new(quota).set_quota(quota);",
-        twin: "let quota = Quota::per_second(1).constant(); RateLimiter::adjustable(quota).set_quota(quota);",
+        misuse: "let quota = Quota::per_second(1).constant(); let _ = RateLimiter::new(quota).set_quota(quota);",
+        twin: "let quota = Quota::per_second(1).constant(); let _ = RateLimiter::adjustable(quota).unwrap().set_quota(quota);",
         says: "E0599",
     },
     Case {

@@ -56,11 +56,11 @@ fn a_strict_limiter_admits_no_more_than_it_may() {
 #[test]
 fn a_changing_limiter_that_is_changed_to_what_it_is_admits_no_more_than_it_may() {
     for quota in quotas() {
-        let limiter = RateLimiter::adjustable(quota).counted();
+        let limiter = RateLimiter::adjustable(quota).unwrap().counted();
         let asked = AtomicU32::new(0);
         let seen = storm(quota, |n| {
             if asked.fetch_add(1, Ordering::Relaxed) % 64 == 0 {
-                limiter.set_quota(quota);
+                limiter.set_quota(quota).unwrap();
             }
             limiter.check_n(n)
         });

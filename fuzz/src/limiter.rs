@@ -146,8 +146,9 @@ impl Script {
                     if let (Ok(one), Ok(two)) = (one, two) {
                         assert!(one.wait() <= longest, "{one:?} of {self:?}");
                         if refunds {
-                            let back = state.refund_at(one, now);
-                            assert_eq!(back, limiter.refund_at(two, now));
+                            // Nothing was refunded before, so the limiter knows exactly; the state is on the safe side.
+                            let back = limiter.refund_at(two, now);
+                            assert!(state.refund_at(one, now) <= back && back <= n, "{back} of {self:?}");
                         }
                     }
                     // What is reserved ahead is beyond what the exact model knows.
@@ -186,18 +187,15 @@ impl Script {
 
     /// As the strict form while nobody changes the quota; and a change keeps the cells in use.
     fn check_adjustable(&self, quota: Quota) {
-        let limiter: RateLimiter<Adjustable, _> =
-            RateLimiter::adjustable(quota).with_clock(ManualClock::new());
+        let Ok(adjustable) = RateLimiter::adjustable(quota) else { return };
+        let limiter: RateLimiter<Adjustable, _> = adjustable.with_clock(ManualClock::new());
         let mut exact = self.exact();
         // Its word has a bit less: half the years.
-        if exact.burst * exact.period / exact.rate > 1 << 58 {
-            return;
-        }
         for step in self.steps.iter().filter(|step| step.now < u64::MAX / 64) {
             let now = Instant::from_nanos(step.now);
             self.judge(limiter.check_n_at(step.n, now), &mut exact, step);
             let remaining = limiter.peek_at(now).remaining();
-            limiter.set_quota_at(quota, now);
+            assert_eq!(limiter.set_quota_at(quota, now), Ok(quota));
             let after = limiter.peek_at(now).remaining();
             assert!(
                 after <= remaining && remaining - after <= 1,

@@ -13,11 +13,13 @@ use alloc::sync::Arc;
 
 use crate::bits::Field;
 use crate::cell::{Cell, Meaning};
+use crate::invalid::{InvalidPolicy, Value, refuse_unless};
 use crate::limiter::RateLimiter;
 use crate::limiter::counts::Counting;
 use crate::limiter::event::Event;
 use crate::limiter::form::sealed::Decide;
-use crate::limiter::form::{Form, Reserved, decided, reserve_in};
+use crate::limiter::form::{Form, Reserved, decided, refund_of, reserve_in};
+use crate::limiter::notes::Notes;
 use crate::limiter::outcome::{Decision, Level, NeverFits, Refused, Reservation};
 use crate::limiter::policy::Quota;
 use crate::limiter::rules::{self, Verdict};
@@ -95,13 +97,28 @@ impl Form for Adjustable {}
 
 impl RateLimiter<Adjustable> {
     /// A limiter whose quota can be [changed](RateLimiter::set_quota) under traffic.
-    #[must_use]
-    pub fn adjustable(quota: Quota) -> Self {
+    ///
+    /// # Errors
+    /// A `burst` that takes longer to refill than half of the clock's range: 292 years, or 18 where an interval's nanoseconds
+    /// have a fraction.
+    pub fn adjustable(quota: Quota) -> Result<Self, InvalidPolicy> {
+        let quota = fitting(quota)?;
         let (word, before) = (Cell::fresh(), Swap::none());
         let regime =
             Regime { quota, word, since: Instant::ORIGIN, latest: Instant::ORIGIN, number: 0, before };
-        Self::of(Adjustable { current: Swap::of(Arc::new(regime)) }, DEFAULT_CLOCK, (), ())
+        Ok(Self::of(Adjustable { current: Swap::of(Arc::new(regime)) }, DEFAULT_CLOCK, (), ()))
     }
+}
+
+/// A quota whose burst leaves the word's 63 bits room for the clock.
+fn fitting(quota: Quota) -> Result<Quota, InvalidPolicy> {
+    refuse_unless!(
+        quota.limit() <= LAST,
+        "burst",
+        Value::Count(quota.burst().into()),
+        "must be refilled within 292 years, and 18 where a cell's nanoseconds have a fraction"
+    );
+    Ok(quota)
 }
 
 impl<C: Clock, O: Observer<Event>, N: Counting> RateLimiter<Adjustable, C, O, N> {
@@ -114,22 +131,29 @@ impl<C: Clock, O: Observer<Event>, N: Counting> RateLimiter<Adjustable, C, O, N>
     /// ```
     /// use fusebox::limiter::{Quota, RateLimiter};
     ///
-    /// let limiter = RateLimiter::adjustable(Quota::per_hour(10).constant());
+    /// let limiter = RateLimiter::adjustable(Quota::per_hour(10).build()?)?;
     /// assert!(limiter.check_n(7).is_allowed());
-    /// limiter.set_quota(Quota::per_hour(20).constant());
+    /// limiter.set_quota(Quota::per_hour(20).build()?)?;
     /// assert_eq!(limiter.peek().remaining(), 13);
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
     /// ```
-    pub fn set_quota(&self, quota: Quota) -> Quota {
+    ///
+    /// # Errors
+    /// As [`adjustable`](RateLimiter::adjustable); the quota is as it was.
+    pub fn set_quota(&self, quota: Quota) -> Result<Quota, InvalidPolicy> {
         self.set_quota_at(quota, self.clock.now())
     }
 }
 
 impl<C: TimeSource, O: Observer<Event>, N: Counting> RateLimiter<Adjustable, C, O, N> {
     /// As `set_quota`, at this instant.
-    pub fn set_quota_at(&self, quota: Quota, now: Instant) -> Quota {
-        let from = self.form.set(quota, now);
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_quota_at(&self, quota: Quota, now: Instant) -> Result<Quota, InvalidPolicy> {
+        let from = self.form.set(fitting(quota)?, now);
         self.tell(|| Event::Changed { from, to: quota });
-        from
+        Ok(from)
     }
 }
 
@@ -244,9 +268,15 @@ impl Decide for Adjustable {
         })
     }
 
-    fn reserve(&self, n: u32, longest: Duration, now: Instant) -> Result<Reservation, Refused> {
+    fn reserve(
+        &self,
+        n: u32,
+        longest: Duration,
+        now: Instant,
+        notes: &Notes,
+    ) -> Result<Reservation, Refused> {
         self.in_force(|regime| {
-            let mut in_force = true;
+            let (refunded, mut in_force) = (notes.refunded(), true);
             let reserved = reserve_in(&regime.quota, n, longest, now, |rule| {
                 let said = regime.apply(|tat| {
                     let (next, said): Reserved = rule(tat);
@@ -255,22 +285,18 @@ impl Decide for Adjustable {
                 in_force = said.is_some();
                 said.unwrap_or((Tat(0), Err(u64::MAX)))
             });
-            in_force.then_some(reserved.map(|reserved| Reservation { regime: regime.number, ..reserved }))
+            let reserved = reserved.map(|told| Reservation { regime: regime.number, refunded, ..told });
+            in_force.then_some(reserved)
         })
     }
 
-    fn refund(&self, reservation: &Reservation, mut clock: impl FnMut() -> Instant) -> u32 {
-        let Some((Tat(after), quota)) = reservation.after else { return 0 };
+    fn refund(&self, reservation: &Reservation, mut clock: impl FnMut() -> Instant, notes: &Notes) -> u32 {
         self.in_force(|regime| {
             if regime.number != reservation.regime {
                 return Some(0);
             }
-            let asked = quota.units_of(reservation.cells);
-            let back = regime.apply(|tat| {
-                let now = clock().max(reservation.made).as_nanos();
-                rules::refund(tat, quota.scale.units(now), after, asked)
-            })?;
-            Some(quota.cells_in(back))
+            let back = regime.apply(|tat| refund_of(tat, reservation, clock(), notes))?;
+            Some(regime.quota.cells_in(back))
         })
     }
 

@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use crate::cell::Cell;
+use crate::limiter::notes::Notes;
 use crate::limiter::outcome::{Allowed, Decision, Denied, Left, Level, NeverFits, Refused, Reservation};
 use crate::limiter::policy::Quota;
 use crate::limiter::rules::{self, Request, Verdict};
@@ -15,7 +16,7 @@ use crate::time::{Instant, saturating_nanos};
 pub trait Form: sealed::Decide {}
 
 pub(super) mod sealed {
-    use super::{Decision, Duration, Level, Quota, Refused, Reservation};
+    use super::{Decision, Duration, Level, Notes, Quota, Refused, Reservation};
     use crate::time::Instant;
 
     /// What a form can do.
@@ -27,10 +28,16 @@ pub(super) mod sealed {
         fn admit(&self, n: u32, clock: impl FnOnce() -> Instant) -> Decision;
 
         /// `n` cells after `longest` at most.
-        fn reserve(&self, n: u32, longest: Duration, now: Instant) -> Result<Reservation, Refused>;
+        fn reserve(
+            &self,
+            n: u32,
+            longest: Duration,
+            now: Instant,
+            notes: &Notes,
+        ) -> Result<Reservation, Refused>;
 
         /// Gives back what is not used up; tells how many whole cells.
-        fn refund(&self, reservation: &Reservation, clock: impl FnMut() -> Instant) -> u32;
+        fn refund(&self, reservation: &Reservation, clock: impl FnMut() -> Instant, notes: &Notes) -> u32;
 
         fn level(&self, now: Instant) -> Level;
     }
@@ -76,19 +83,21 @@ impl Decide for Strict {
         decided(tat, verdict, now, self.quota)
     }
 
-    fn reserve(&self, n: u32, longest: Duration, now: Instant) -> Result<Reservation, Refused> {
-        reserve_in(&self.quota, n, longest, now, |rule| self.word.apply(rule))
+    fn reserve(
+        &self,
+        n: u32,
+        longest: Duration,
+        now: Instant,
+        notes: &Notes,
+    ) -> Result<Reservation, Refused> {
+        let refunded = notes.refunded();
+        let reserved = reserve_in(&self.quota, n, longest, now, |rule| self.word.apply(rule))?;
+        Ok(Reservation { refunded, ..reserved })
     }
 
-    fn refund(&self, reservation: &Reservation, mut clock: impl FnMut() -> Instant) -> u32 {
-        let Some((Tat(after), quota)) = reservation.after else { return 0 };
-        let asked = quota.units_of(reservation.cells);
-        let back = self.word.apply(|tat: Tat| {
-            // Read anew at each try: after all that the word tells of, and before anything that it does not.
-            let now = clock().max(reservation.made).as_nanos();
-            rules::refund(tat, quota.scale.units(now), after, asked)
-        });
-        quota.cells_in(back)
+    fn refund(&self, reservation: &Reservation, mut clock: impl FnMut() -> Instant, notes: &Notes) -> u32 {
+        let back = self.word.apply(|tat: Tat| refund_of(tat, reservation, clock(), notes));
+        self.quota.cells_in(back)
     }
 
     fn level(&self, now: Instant) -> Level {
@@ -132,8 +141,26 @@ pub(super) fn reserve_in(
         Ok(due) => {
             // Between two units the first nanosecond of `due` may lie before now.
             let due = Instant::from_nanos(quota.scale.nanos(due)).max(now);
-            Ok(Reservation { cells: n, made: now, due, after: (n > 0).then_some((tat, *quota)), regime: 0 })
+            Ok(Reservation {
+                cells: n,
+                made: now,
+                due,
+                after: (n > 0).then_some((tat, *quota)),
+                regime: 0,
+                refunded: 0,
+            })
         }
         Err(at) => Err(Refused::Denied(Denied { at, now: now.as_nanos(), quota: *quota })),
     }
+}
+
+/// What the refund of a reservation makes of a word. The clock is read, and what others gave back, after the word and anew at
+/// each try: after all that the word tells of, and before anything that it does not.
+pub(super) fn refund_of(tat: Tat, reservation: &Reservation, now: Instant, notes: &Notes) -> (Tat, u64) {
+    let Some((Tat(after), quota)) = reservation.after else { return (tat, 0) };
+    let after = after.saturating_sub(notes.refunded_since(reservation.refunded));
+    let now = quota.scale.units(now.max(reservation.made).as_nanos());
+    let (next, back) = rules::refund(tat, now, after, quota.units_of(reservation.cells));
+    notes.refund(back);
+    (next, back)
 }

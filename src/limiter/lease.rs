@@ -22,6 +22,7 @@ use crate::lanes::{self, CachePadded};
 use crate::limiter::RateLimiter;
 use crate::limiter::form::sealed::Decide;
 use crate::limiter::form::{Form, Strict};
+use crate::limiter::notes::Notes;
 use crate::limiter::outcome::{Allowed, Decision, Denied, Left, Level, NeverFits, Refused, Reservation};
 use crate::limiter::policy::Quota;
 use crate::limiter::rules::{self, Verdict};
@@ -260,35 +261,41 @@ impl Decide for Leased {
 
     #[inline]
     fn admit(&self, n: u32, clock: impl FnOnce() -> Instant) -> Decision {
+        if !self.centre.quota.fits(n) {
+            return Decision::NeverFits(NeverFits { asked: n, burst: self.centre.quota.burst() });
+        }
         let mine = self.mine();
         if let Some(shard) = self.shards.get(mine) {
             if let Some(left) = shard.apply(|cells: Cells| cells.take(n)) {
                 return allowed(left);
             }
         }
-        if !self.centre.quota.fits(n) {
-            return Decision::NeverFits(NeverFits { asked: n, burst: self.centre.quota.burst() });
-        }
         self.refill(n, mine, clock())
     }
 
-    fn reserve(&self, n: u32, longest: Duration, now: Instant) -> Result<Reservation, Refused> {
+    fn reserve(
+        &self,
+        n: u32,
+        longest: Duration,
+        now: Instant,
+        notes: &Notes,
+    ) -> Result<Reservation, Refused> {
         let kept = self.centre.quota.burst();
         if n > kept {
             return Err(Refused::NeverFits(NeverFits { asked: n, burst: kept }));
         }
         // What comes out of the centre's word can be refunded, so that is asked first.
-        if let Ok(reservation) = self.centre.reserve(n, Duration::ZERO, now) {
+        if let Ok(reservation) = self.centre.reserve(n, Duration::ZERO, now, notes) {
             return Ok(reservation);
         }
         if self.admit(n, || now).is_allowed() {
-            return Ok(Reservation { cells: n, made: now, due: now, after: None, regime: 0 });
+            return Ok(Reservation { cells: n, made: now, due: now, after: None, regime: 0, refunded: 0 });
         }
-        self.centre.reserve(n, longest, now)
+        self.centre.reserve(n, longest, now, notes)
     }
 
-    fn refund(&self, reservation: &Reservation, clock: impl FnMut() -> Instant) -> u32 {
-        self.centre.refund(reservation, clock)
+    fn refund(&self, reservation: &Reservation, clock: impl FnMut() -> Instant, notes: &Notes) -> u32 {
+        self.centre.refund(reservation, clock, notes)
     }
 
     fn level(&self, now: Instant) -> Level {

@@ -34,9 +34,9 @@
 //! # Consistency
 //!
 //! Each admission is one compare-and-swap, and no interleaving admits a cell beyond `burst + d / T` in any interval of
-//! length d. A clock that is read late or steps back denies rather than admits. (Two exceptions, for those whose clocks step
-//! back: while the clock stands before a later admission, a [refund](RateLimiter::refund) may give back too much, and a change
-//! to a faster quota may forget a part of the debt.)
+//! length d. A clock that is read late or steps back denies rather than admits. (Three exceptions, for those whose clocks step
+//! back: while the clock stands before a later admission, a [refund](RateLimiter::refund) may give back too much, a change to a
+//! faster quota may forget a part of the debt, and a key that had recovered may be new.)
 
 #[cfg(feature = "std")]
 mod adjust;
@@ -48,6 +48,7 @@ mod ip;
 mod keyed;
 #[cfg(feature = "alloc")]
 mod lease;
+mod notes;
 mod outcome;
 mod policy;
 mod rules;
@@ -62,7 +63,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::observe::{self, Observer};
-use crate::sync::{Shown, const_fn};
+use crate::sync::const_fn;
 use crate::time::{Clock, DEFAULT_CLOCK, DefaultClock, Instant, TimeSource};
 
 #[cfg(feature = "std")]
@@ -80,6 +81,7 @@ pub use policy::{Quota, QuotaBuilder};
 pub use state::Gcra;
 
 use counts::Kind;
+use notes::Notes;
 
 /// A rate limiter; see the [module](self).
 ///
@@ -91,8 +93,7 @@ use counts::Kind;
 /// | `N` | [`Counters`] | `()`: it does not count |
 pub struct RateLimiter<F: Form = Strict, C = DefaultClock, O = (), N = ()> {
     form: F,
-    /// Not zero: in shadow.
-    shadow: Shown,
+    notes: Notes,
     clock: C,
     observer: O,
     counters: N,
@@ -135,7 +136,7 @@ impl<C, O, N> RateLimiter<Strict, C, O, N> {
 impl<F: Form, C, O, N> RateLimiter<F, C, O, N> {
     const_fn! {
         const fn of(form: F, clock: C, observer: O, counters: N) -> Self {
-            Self { form, shadow: Shown::zero(), clock, observer, counters }
+            Self { form, notes: Notes::none(), clock, observer, counters }
         }
     }
 
@@ -144,7 +145,7 @@ impl<F: Form, C, O, N> RateLimiter<F, C, O, N> {
     pub fn with_clock<D>(self, clock: D) -> RateLimiter<F, D, O, N> {
         RateLimiter {
             form: self.form,
-            shadow: self.shadow,
+            notes: self.notes,
             clock,
             observer: self.observer,
             counters: self.counters,
@@ -156,7 +157,7 @@ impl<F: Form, C, O, N> RateLimiter<F, C, O, N> {
     pub fn with_observer<D>(self, observer: D) -> RateLimiter<F, C, D, N> {
         RateLimiter {
             form: self.form,
-            shadow: self.shadow,
+            notes: self.notes,
             clock: self.clock,
             observer,
             counters: self.counters,
@@ -169,7 +170,7 @@ impl<F: Form, C, O, N> RateLimiter<F, C, O, N> {
         let counters = Counters::new();
         RateLimiter {
             form: self.form,
-            shadow: self.shadow,
+            notes: self.notes,
             clock: self.clock,
             observer: self.observer,
             counters,
@@ -204,13 +205,13 @@ impl<F: Form, C, O, N> RateLimiter<F, C, O, N> {
     /// assert_eq!(limiter.counts().shadowed, 4);
     /// ```
     pub fn set_shadow(&self, on: bool) {
-        self.shadow.set(on.into());
+        self.notes.set_shadow(on);
     }
 
     /// Whether it is in shadow.
     #[must_use]
     pub fn is_shadow(&self) -> bool {
-        self.shadow.get() != 0
+        self.notes.shadow()
     }
 }
 
@@ -333,13 +334,13 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> RateLimiter<F, C, 
     /// # Errors
     /// The facts of the refusal.
     pub fn reserve_at(&self, n: u32, longest: Duration, now: Instant) -> Result<Reservation, Refused> {
-        match self.form.reserve(n, longest, now) {
+        match self.form.reserve(n, longest, now, &self.notes) {
             Ok(reservation) => {
                 self.count_admitted(n);
                 Ok(reservation)
             }
             Err(refused) if self.refuse(n, refused) => {
-                Ok(Reservation { cells: n, made: now, due: now, after: None, regime: 0 })
+                Ok(Reservation { cells: n, made: now, due: now, after: None, regime: 0, refunded: 0 })
             }
             Err(refused) => Err(refused),
         }
@@ -374,7 +375,7 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> RateLimiter<F, C, 
     }
 
     fn give_back(&self, reservation: &Reservation, clock: impl FnMut() -> Instant) -> u32 {
-        let cells = self.form.refund(reservation, clock);
+        let cells = self.form.refund(reservation, clock, &self.notes);
         self.counters.add(Kind::Refunded, cells.into());
         cells
     }

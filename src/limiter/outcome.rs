@@ -103,6 +103,8 @@ pub struct Reservation {
     pub(super) after: Option<(Tat, Quota)>,
     /// Of a quota that can change: which one it was.
     pub(super) regime: u64,
+    /// How many units had been given back by others.
+    pub(super) refunded: u64,
 }
 
 impl Decision {

@@ -92,10 +92,11 @@ pub(super) const fn reserve(
     }
 }
 
-/// Takes back what a reservation of `asked` units, after which the word was `after`, has not used up yet.
+/// Takes back what a reservation of `asked` units, whose part of the queue ends at `after`, has not used up yet.
 ///
-/// Without it the queue of cells would now be shorter by what of its own part, the last `asked` units before `after`, is
-/// still to come: exactly so if the quota has not stood full since, by more if it has. So nobody is freed early.
+/// Without it the queue would now be shorter by what of its own part, the last `asked` units before `after`, is still to come:
+/// exactly so if the quota has not stood full since, by more if it has. So nobody is freed early, as long as `after` is no
+/// later than where that part ends by now: what was given back from before it has brought it forward.
 pub(super) const fn refund(tat: Tat, now: Span, after: u64, asked: u64) -> (Tat, u64) {
     let left = after.saturating_sub(now.ceil);
     let back = if left < asked { left } else { asked };

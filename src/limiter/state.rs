@@ -73,12 +73,17 @@ impl Gcra {
         })
     }
 
-    /// Gives back what a reservation has not used up by `now`; tells how many whole cells.
+    /// Gives back what time has not refilled since the reservation was made: of `n` cells those that `now` is not `n` intervals
+    /// past. Tells how many whole cells.
+    ///
+    /// (A limiter also knows how much others gave back, and so how long a reservation stood in the queue. Eight bytes do not.)
     #[expect(clippy::needless_pass_by_value, reason = "what was refunded is not refunded again")]
     pub fn refund_at(&mut self, reservation: Reservation, now: Instant) -> u32 {
         let Some((Tat(after), quota)) = reservation.after else { return 0 };
-        let span = quota.scale.units(now.max(reservation.made).as_nanos());
-        let (next, back) = rules::refund(Tat(self.0), span, after, quota.units_of(reservation.cells));
+        let asked = quota.units_of(reservation.cells);
+        let alone = quota.scale.units(reservation.made.as_nanos()).floor.saturating_add(asked);
+        let now = quota.scale.units(now.max(reservation.made).as_nanos());
+        let (next, back) = rules::refund(Tat(self.0), now, after.min(alone), asked);
         self.0 = next.0;
         quota.cells_in(back)
     }

@@ -175,7 +175,10 @@ fn quotas() -> impl Iterator<Item = Quota> {
 #[test]
 fn no_instant_and_no_number_of_cells_makes_a_limiter_panic() {
     for quota in quotas() {
-        let (strict, changing) = (RateLimiter::new(quota), RateLimiter::adjustable(quota));
+        let strict = RateLimiter::new(quota);
+        let changing = RateLimiter::adjustable(quota)
+            .or_else(|_| RateLimiter::adjustable(Quota::per_second(3).constant()))
+            .unwrap();
         let leased = RateLimiter::leased(quota, Leases::of(1).shards(1));
         let mut state = Gcra::default();
         for (now, n) in extremes() {
@@ -188,7 +191,10 @@ fn no_instant_and_no_number_of_cells_makes_a_limiter_panic() {
                     let _ = leased.reserve_at(n, longest, now).map(|it| leased.refund_at(it, now));
                 }
             }
-            changing.set_quota_at(if n % 2 == 0 { quota } else { Quota::per_second(3).constant() }, now);
+            let next = if n % 2 == 0 { quota } else { Quota::per_second(3).constant() };
+            if let Err(refused) = changing.set_quota_at(next, now) {
+                assert_eq!(refused.field(), "burst");
+            }
             let told =
                 [strict.check_n_at(n, now), changing.check_n_at(n, now), state.check_at(&quota, n, now)];
             let leased = leased.iter().map(|leased| (leased.check_n_at(n, now), leased.peek_at(now)));
@@ -244,11 +250,9 @@ fn a_quota_that_a_limiter_takes_admits_its_burst() {
         let (burst, now) = (quota.burst(), Instant::ORIGIN);
         assert!(RateLimiter::new(quota).check_n_at(burst, now).is_allowed(), "{quota}");
         // Its word has a bit less, and says so.
-        if quota.interval().saturating_mul(burst) < TEN_YEARS {
-            assert!(
-                RateLimiter::adjustable(quota).check_n_at(burst, now).is_allowed(),
-                "{quota}, adjustable"
-            );
+        match RateLimiter::adjustable(quota) {
+            Ok(limiter) => assert!(limiter.check_n_at(burst, now).is_allowed(), "{quota}, adjustable"),
+            Err(refused) => assert_eq!(refused.field(), "burst", "{quota}"),
         }
         if let Ok(limiter) = Keyed::of(quota, 1).seed(1).build::<u64>() {
             assert!(limiter.check_n_at(&1, burst, now).is_allowed(), "{quota}, keyed");

@@ -100,7 +100,9 @@ impl Form {
     pub fn make(self, spec: &Spec) -> Box<dyn Reserving> {
         match self {
             Self::Strict => Box::new(RateLimiter::new(spec.quota())),
-            Self::Adjustable => Box::new(RateLimiter::adjustable(spec.quota())),
+            Self::Adjustable => {
+                Box::new(RateLimiter::adjustable(spec.quota()).expect("no longer than its word"))
+            }
             Self::State => Box::new(State(spec.quota(), Gcra::default())),
         }
     }

@@ -48,8 +48,9 @@ pub fn one_quota(measure: &mut impl Measure) {
         l.reserve(1, Duration::ZERO).map(|reserved| l.refund(reserved))
     });
 
-    measure.measure("adjustable/admit", RateLimiter::adjustable(GENEROUS), |l, _| l.check());
-    let drained = RateLimiter::adjustable(SCARCE);
+    measure
+        .measure("adjustable/admit", RateLimiter::adjustable(GENEROUS).expect("seconds"), |l, _| l.check());
+    let drained = RateLimiter::adjustable(SCARCE).expect("hours");
     assert!(drained.check().is_allowed());
     measure.measure("adjustable/deny", drained, |l, _| l.check());
 

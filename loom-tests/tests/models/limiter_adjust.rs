@@ -17,7 +17,7 @@ fn quota(rate: u32, burst: u32) -> Quota {
 }
 
 fn limiter(burst: u32) -> Arc<Limiter> {
-    Arc::new(RateLimiter::adjustable(quota(100, burst)).with_clock(ManualClock::new()))
+    Arc::new(RateLimiter::adjustable(quota(100, burst)).unwrap().with_clock(ManualClock::new()))
 }
 
 fn admitted(limiter: &Arc<Limiter>) -> u32 {
@@ -29,7 +29,7 @@ fn a_change_of_the_quota_beside_admissions_loses_none_of_them() {
     model(|| {
         let limiter = limiter(1);
         let (one, two, from) =
-            at_once(&limiter, admitted, admitted, |limiter| limiter.set_quota(quota(1, 3)));
+            at_once(&limiter, admitted, admitted, |limiter| limiter.set_quota(quota(1, 3)).unwrap());
         assert_eq!(from, quota(100, 1));
         assert!((1..=2).contains(&(one + two)));
         assert_eq!(limiter.peek().remaining(), 3 - one - two);
@@ -43,8 +43,8 @@ fn two_changes_at_once_both_take_effect_and_keep_the_debt() {
         assert!(limiter.check().is_allowed());
         let (one, two, took) = at_once(
             &limiter,
-            |limiter| limiter.set_quota(quota(10, 4)),
-            |limiter| limiter.set_quota(quota(1_000, 5)),
+            |limiter| limiter.set_quota(quota(10, 4)).unwrap(),
+            |limiter| limiter.set_quota(quota(1_000, 5)).unwrap(),
             admitted,
         );
         let (last, first) = (limiter.quota(), quota(100, 2));
@@ -66,7 +66,7 @@ fn a_refund_that_a_change_overtook_gives_back_nothing() {
         let (back, _, took) = at_once(
             &limiter,
             |limiter| limiter.refund(reserved),
-            |limiter| limiter.set_quota(quota(1, 3)),
+            |limiter| limiter.set_quota(quota(1, 3)).unwrap(),
             admitted,
         );
         assert_eq!(limiter.peek().remaining(), 3 - 1 + back - took, "{back} back, {took} taken");

@@ -99,6 +99,25 @@ fn what_is_refunded_beside_others_is_given_back_once() {
 }
 
 #[test]
+fn a_refund_behind_a_refund_gives_back_nothing_that_is_refilled_already() {
+    model_within(2, || {
+        let limiter = limiter(2);
+        assert!(limiter.check_at(ms(0)).is_allowed());
+        let one = limiter.reserve_at(1, Duration::ZERO, ms(0)).unwrap();
+        let two = limiter.reserve_at(1, Duration::from_millis(10), ms(0)).unwrap();
+        // Without the first, the second one's cell comes back at 20 ms.
+        let (_, _, took) = at_once(
+            &limiter,
+            |limiter| limiter.refund_at(one, ms(0)),
+            |limiter| limiter.refund_at(two, ms(20)),
+            |limiter| u32::from(limiter.check_n_at(2, ms(20)).is_allowed()) * 2,
+        );
+        let left = (0..4).filter(|_| limiter.check_at(ms(20)).is_allowed()).count();
+        assert!(took as usize + left <= 2, "{took} and then {left}");
+    });
+}
+
+#[test]
 fn counters_add_up() {
     model_within(2, || {
         let quota = Quota::per_second(100).burst(2).build().unwrap();
