@@ -201,6 +201,14 @@ fn limiter() -> Vec<Weakening> {
             "let from_centre = self.centre.word.apply(|tat: Tat| rules::grab(tat, span, needed, most, quota));",
             "let from_centre = rules::grab(self.centre.word.view(), span, needed, most, quota).1;";
         }
+        "limiter: a refund does not know of those before it" => "limiter_strict::a_refund_behind_a_refund_gives_back_nothing_that_is_refilled_already" {
+            "limiter/form.rs", "    let after = after.saturating_sub(others);\n", "    let _ = others;\n";
+        }
+        "limiter: a refund reads the clock once" => "limiter_strict::a_refund_behind_a_refund_gives_back_nothing_that_is_refilled_already" {
+            "limiter/form.rs",
+            "        let mut counted = 0;\n",
+            "        let mut counted = 0;\n        let once = clock();\n        let mut clock = || once;\n";
+        }
         "limiter: neighbours are not asked" => "limiter_leased::shards_that_run_dry_at_once_find_every_cell_and_no_other" {
             "limiter/lease.rs",
             "            for shard in self.from(mine) {\n                held +=",

@@ -291,11 +291,12 @@ impl Decide for Adjustable {
     }
 
     fn refund(&self, reservation: &Reservation, mut clock: impl FnMut() -> Instant, notes: &Notes) -> u32 {
+        let mut counted = 0;
         self.in_force(|regime| {
             if regime.number != reservation.regime {
                 return Some(0);
             }
-            let back = regime.apply(|tat| refund_of(tat, reservation, clock(), notes))?;
+            let back = regime.apply(|tat| refund_of(tat, reservation, clock(), notes, &mut counted))?;
             Some(regime.quota.cells_in(back))
         })
     }

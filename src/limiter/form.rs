@@ -96,7 +96,8 @@ impl Decide for Strict {
     }
 
     fn refund(&self, reservation: &Reservation, mut clock: impl FnMut() -> Instant, notes: &Notes) -> u32 {
-        let back = self.word.apply(|tat: Tat| refund_of(tat, reservation, clock(), notes));
+        let mut counted = 0;
+        let back = self.word.apply(|tat: Tat| refund_of(tat, reservation, clock(), notes, &mut counted));
         self.quota.cells_in(back)
     }
 
@@ -155,12 +156,21 @@ pub(super) fn reserve_in(
 }
 
 /// What the refund of a reservation makes of a word. The clock is read, and what others gave back, after the word and anew at
-/// each try: after all that the word tells of, and before anything that it does not.
-pub(super) fn refund_of(tat: Tat, reservation: &Reservation, now: Instant, notes: &Notes) -> (Tat, u64) {
+/// each try: after all that the word tells of, and before anything that it does not. `counted` is what this one's own tries
+/// have counted so far.
+pub(super) fn refund_of(
+    tat: Tat,
+    reservation: &Reservation,
+    now: Instant,
+    notes: &Notes,
+    counted: &mut u64,
+) -> (Tat, u64) {
     let Some((Tat(after), quota)) = reservation.after else { return (tat, 0) };
-    let after = after.saturating_sub(notes.refunded_since(reservation.refunded));
+    let others = notes.refunded_since(reservation.refunded).saturating_sub(*counted);
+    let after = after.saturating_sub(others);
     let now = quota.scale.units(now.max(reservation.made).as_nanos());
     let (next, back) = rules::refund(tat, now, after, quota.units_of(reservation.cells));
     notes.refund(back);
+    *counted = counted.saturating_add(back);
     (next, back)
 }

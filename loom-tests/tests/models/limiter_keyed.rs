@@ -58,20 +58,6 @@ fn first_calls_of_one_key_that_find_different_places_free_admit_its_burst() {
 }
 
 #[test]
-fn first_calls_of_one_key_from_three_threads_that_find_different_places_free_admit_its_burst() {
-    model_within(1, || {
-        let limiter = free_for_some();
-        let (one, two, three) = at_once(
-            &limiter,
-            |limiter| took(limiter, 1, ms(HOUR - 1)),
-            |limiter| took(limiter, 1, ms(HOUR)),
-            |limiter| took(limiter, 1, ms(HOUR)),
-        );
-        assert_eq!(one + two + three, 1);
-    });
-}
-
-#[test]
 fn first_calls_of_one_key_over_two_buckets_admit_its_burst() {
     model_within(2, || {
         let limiter = limiter(8);
