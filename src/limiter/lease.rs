@@ -20,6 +20,8 @@ use crate::cell::{Cell, Meaning};
 use crate::invalid::{InvalidPolicy, Value, invalid, refuse_unless};
 use crate::lanes::{self, CachePadded};
 use crate::limiter::RateLimiter;
+use crate::limiter::counts::Counting;
+use crate::limiter::event::Event;
 use crate::limiter::form::sealed::Decide;
 use crate::limiter::form::{Form, Strict};
 use crate::limiter::notes::Notes;
@@ -27,7 +29,8 @@ use crate::limiter::outcome::{Allowed, Decision, Denied, Left, Level, NeverFits,
 use crate::limiter::policy::Quota;
 use crate::limiter::rules::{self, Verdict};
 use crate::limiter::word::Tat;
-use crate::time::{DEFAULT_CLOCK, Instant};
+use crate::observe::Observer;
+use crate::time::{Clock, DEFAULT_CLOCK, Instant, TimeSource};
 
 /// How the cells are leased: so many shards, of so many cells each.
 ///
@@ -85,6 +88,44 @@ impl RateLimiter<Leased> {
     /// `shards` or `lease` of zero; leases that hold the whole burst or more.
     pub fn leased(quota: Quota, leases: Leases) -> Result<Self, InvalidPolicy> {
         Ok(Self::of(Leased::new(quota, leases)?, DEFAULT_CLOCK, (), ()))
+    }
+}
+
+impl<C: Clock, O: Observer<Event>, N: Counting> RateLimiter<Leased, C, O, N> {
+    /// As `check_n`, from the shard of a lane that the caller names: a core's number, a task's. Without `std` nobody knows the
+    /// thread, and all share one shard unless they say theirs.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::limiter::{Leases, Quota, RateLimiter};
+    ///
+    /// let quota = Quota::per_second(1_000).burst(100).build()?;
+    /// let limiter = RateLimiter::leased(quota, Leases::of(8).shards(2))?;
+    /// let core = 1; // as the system tells it
+    /// assert!(limiter.check_n_in(core, 3).is_allowed());
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
+    #[inline]
+    pub fn check_n_in(&self, lane: usize, n: u32) -> Decision {
+        self.decide_in(lane, n, || self.clock.now())
+    }
+}
+
+impl<C: TimeSource, O: Observer<Event>, N: Counting> RateLimiter<Leased, C, O, N> {
+    /// As `check_n_in`, at this instant.
+    #[inline]
+    pub fn check_n_in_at(&self, lane: usize, n: u32, now: Instant) -> Decision {
+        self.decide_in(lane, n, || now)
+    }
+
+    #[inline]
+    fn decide_in(&self, lane: usize, n: u32, clock: impl FnOnce() -> Instant) -> Decision {
+        let mut seen = Instant::ORIGIN;
+        let decision = self.form.admit_in(lane, n, || {
+            seen = clock();
+            seen
+        });
+        self.settled(n, decision, seen)
     }
 }
 
@@ -167,12 +208,21 @@ impl Leased {
         })
     }
 
-    /// The calling thread's shard.
+    /// `n` cells, from this lane's shard if it has them.
     #[inline]
-    fn mine(&self) -> usize {
-        // A division costs more than all the rest; most threads' numbers need none.
-        let (number, shards) = (lanes::thread_number(), self.shards.len());
-        if number < shards { number } else { number % shards }
+    fn admit_in(&self, lane: usize, n: u32, clock: impl FnOnce() -> Instant) -> Decision {
+        if !self.centre.quota.fits(n) {
+            return Decision::NeverFits(NeverFits { asked: n, burst: self.centre.quota.burst() });
+        }
+        // A division costs more than all the rest; most lanes need none.
+        let shards = self.shards.len();
+        let mine = if lane < shards { lane } else { lane % shards };
+        if let Some(shard) = self.shards.get(mine) {
+            if let Some(left) = shard.apply(|cells: Cells| cells.take(n)) {
+                return allowed(left);
+            }
+        }
+        self.refill(n, mine, clock())
     }
 
     /// The own shard first, then the others.
@@ -261,16 +311,7 @@ impl Decide for Leased {
 
     #[inline]
     fn admit(&self, n: u32, clock: impl FnOnce() -> Instant) -> Decision {
-        if !self.centre.quota.fits(n) {
-            return Decision::NeverFits(NeverFits { asked: n, burst: self.centre.quota.burst() });
-        }
-        let mine = self.mine();
-        if let Some(shard) = self.shards.get(mine) {
-            if let Some(left) = shard.apply(|cells: Cells| cells.take(n)) {
-                return allowed(left);
-            }
-        }
-        self.refill(n, mine, clock())
+        self.admit_in(lanes::thread_number(), n, clock)
     }
 
     fn reserve(

@@ -359,6 +359,12 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> RateLimiter<F, C, 
             seen = clock();
             seen
         });
+        self.settled(n, decision, seen)
+    }
+
+    /// Counts and tells what a form has decided at the instant it saw, if it asked for one.
+    #[inline]
+    fn settled(&self, n: u32, decision: Decision, seen: Instant) -> Decision {
         let refused = match decision {
             Decision::Allowed(_) => {
                 self.count_admitted(n);

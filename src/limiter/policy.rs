@@ -14,7 +14,8 @@ use crate::time::saturating_nanos;
 /// between two cells.
 ///
 /// Nothing drifts: where `T` in nanoseconds, in lowest terms, has a denominator up to 16, every decision is exact to the
-/// nanosecond; elsewhere a cell may be admitted up to 4 ns late, never early.
+/// nanosecond; elsewhere (17 a second, say) a cell may be admitted up to 4 ns late, never early. So there, of a burst that is
+/// asked for cell by cell at one and the same nanosecond, the last cell may come only after it.
 ///
 /// # Examples
 /// ```
