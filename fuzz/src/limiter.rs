@@ -67,7 +67,7 @@ fn instant(u: &mut Unstructured<'_>, now: u64, interval: u64) -> Result<u64> {
     })
 }
 
-/// The quota in whole numbers: time in `rate`-ths of a nanosecond, of which a cell is `period`.
+/// The quota in whole numbers: time in parts of a nanosecond, `rate` of them, of which a cell is `period`.
 #[derive(Clone, Copy, Debug)]
 struct Exact {
     rate: u128,

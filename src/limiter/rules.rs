@@ -59,10 +59,11 @@ impl Request {
         }
     }
 
-    /// The unit at which cells that were denied would be admitted, if nobody else asked.
+    /// The unit at which cells that were denied would be admitted, if nobody else asked: the end of time where they would not
+    /// fit then either.
     #[inline]
     pub(super) const fn due(self, tat: Tat) -> u64 {
-        if tat.0 > self.last { tat.0 - self.room } else { u64::MAX }
+        if tat.0 > self.last && tat.0 <= u64::MAX - self.asked { tat.0 - self.room } else { u64::MAX }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a limiter is to do, in the plainest words: one arrival time, in whole `q`-ths of a nanosecond.
+//! What a limiter is to do, in the plainest words: one arrival time, in whole parts of a nanosecond, `q` of them.
 //!
 //! `T = p / q` ns in lowest terms, so that every instant and every cell is a whole number of these parts. The model is not
 //! told what to do but what was done: it keeps the exact arrival time of what the limiter admitted.

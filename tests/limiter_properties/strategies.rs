@@ -101,7 +101,7 @@ pub fn moderate_and_exact() -> BoxedStrategy<Spec> {
         .boxed()
 }
 
-/// How many cells: mostly few, mostly no more than fit; the share of the burst is in 65 536ths.
+/// How many cells: mostly few, mostly no more than fit; the share of the burst is in parts of 65 536.
 #[derive(Clone, Copy, Debug)]
 pub enum Cells {
     Just(u32),
