@@ -74,6 +74,8 @@ struct Exact {
     period: u128,
     burst: u128,
     tat: u128,
+    /// The last nanosecond that the word is sure to hold.
+    last: u128,
 }
 
 impl Exact {
@@ -83,6 +85,13 @@ impl Exact {
 
     fn admits(&self, n: u32, now: u64) -> bool {
         self.owed(now) + u128::from(n) * self.period <= self.burst * self.period
+    }
+
+    /// Whether it would be full again at an instant that a word can hold: what does not fit is a denial, and a word may count
+    /// in units of a sixteenth of a nanosecond.
+    fn fits(&self, n: u32, now: u64) -> bool {
+        let tat = self.tat.max(u128::from(now) * self.rate) + u128::from(n) * self.period;
+        tat / self.rate < self.last
     }
 
     fn take(&mut self, n: u32, now: u64) {
@@ -115,7 +124,13 @@ impl Script {
     }
 
     fn exact(&self) -> Exact {
-        Exact { rate: self.rate.into(), period: self.period.into(), burst: self.burst.into(), tat: 0 }
+        Exact {
+            rate: self.rate.into(),
+            period: self.period.into(),
+            burst: self.burst.into(),
+            tat: 0,
+            last: u128::from(u64::MAX / 16),
+        }
     }
 
     /// The strict form and the plain state decide alike, and as exact arithmetic does.
@@ -178,8 +193,7 @@ impl Script {
             Decision::Denied(denied) => {
                 let late = Duration::from_nanos(exact.lateness());
                 // What does not fit is a denial: instants in units of 1/16 ns.
-                let fits = now < u64::MAX / 16 - YEAR;
-                let owed = exact.admits(n, now) && fits && exact.tat / exact.rate < u128::from(u64::MAX / 32);
+                let owed = exact.admits(n, now) && exact.fits(n, now);
                 assert!(!owed || denied.retry_after() <= late, "{denied:?}: {step:?} of {self:?}");
             }
         }
@@ -191,6 +205,7 @@ impl Script {
         let limiter: RateLimiter<Adjustable, _> = adjustable.with_clock(ManualClock::new());
         let mut exact = self.exact();
         // Its word has a bit less: half the years.
+        exact.last /= 2;
         for step in self.steps.iter().filter(|step| step.now < u64::MAX / 64) {
             let now = Instant::from_nanos(step.now);
             self.judge(limiter.check_n_at(step.n, now), &mut exact, step);
@@ -248,9 +263,7 @@ impl Script {
                     exact.take(step.n, step.now);
                 }
                 Decision::Denied(denied) => {
-                    let fits =
-                        step.now < u64::MAX / 512 && exact.tat / exact.rate < u128::from(u64::MAX / 512);
-                    let owed = exact.admits(step.n, step.now) && fits;
+                    let owed = exact.admits(step.n, step.now) && exact.fits(step.n, step.now);
                     let told = denied.retry_after();
                     assert!(
                         !owed || told <= Duration::from_nanos(late + 1),
