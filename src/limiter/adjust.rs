@@ -231,9 +231,9 @@ impl Regime {
     /// The same debt in cells, under this quota.
     fn taken_over(&self, tat: Tat, before: &Quota) -> Tat {
         // A clock that stands before an earlier change stands still, unless the debt was made there.
-        let ahead_of = |since: Instant| tat.0.saturating_sub(before.scale.units(since.as_nanos()).floor);
-        let since = if ahead_of(self.latest) > 0 { self.latest } else { self.since };
-        let (debt, since) = (ahead_of(since), since.as_nanos());
+        let floor = |since: Instant| before.scale.units(since.as_nanos()).floor;
+        let since = if tat.0 >= floor(self.latest) { self.latest } else { self.since };
+        let (debt, since) = (tat.0.saturating_sub(floor(since)), since.as_nanos());
         let debt = rules::converted(debt, before.interval, self.quota.interval);
         // Full is full since then: who comes back to before that finds nothing.
         Tat(self.quota.scale.units(since).ceil.saturating_add(debt))

@@ -169,8 +169,11 @@ pub(super) fn refund_of(
     let others = notes.refunded_since(reservation.refunded).saturating_sub(*counted);
     let after = after.saturating_sub(others);
     let now = quota.scale.units(now.max(reservation.made).as_nanos());
-    let (next, back) = rules::refund(tat, now, after, quota.units_of(reservation.cells));
-    notes.refund(back);
-    *counted = counted.saturating_add(back);
+    let (next, back) = rules::refund(tat, now, after, reservation.cells, &quota);
+    // Behind the last of the queue stands nobody whose place could have moved.
+    if after != tat.0 {
+        notes.refund(back);
+        *counted = counted.saturating_add(back);
+    }
     (next, back)
 }

@@ -3,14 +3,22 @@
 //! The centre is a strict limiter with what no lease holds: `burst - shards * lease` cells. A shard that runs dry takes from
 //! the centre what it needs and up to a lease more; if the centre cannot, from its neighbours; only then it denies.
 //!
-//! 1. A shard never holds more than its lease, so all leases together hold `shards * lease` cells at most.
-//! 2. What moves between the centre and the leases is counted out before it is counted in: no cell is there twice.
-//! 3. So the cells that exist (the centre's and the leased ones) are at most the burst at any instant, and grow by `d / T` in
-//!    a time `d`. Each admission takes its cells from these. Hence in any interval of length `d` there are `burst + d / T` at
-//!    most, whatever the threads do: the bound of the strict form.
-//! 4. What a thread holds in its hand while it refills or gathers is in neither, and is put back only where there is room, or
-//!    admitted. So the bound holds; but another may be denied while the last cell is on its way, and a gatherer that gives up
-//!    may lose what others left no room for.
+//! Cells that are on their way, in a thread's hand, are marked in the shard that they come from or go to:
+//!
+//! ```text
+//! ┌────────────────────────────────┬─────────┐
+//! │ on their way                 32│ cells 32│
+//! └────────────────────────────────┴─────────┘
+//! ```
+//!
+//! 1. Cells and marks of a shard are its lease at most, so that all leased cells and all in hand are `shards * lease` at most.
+//! 2. Room for what may come from the centre is marked before it is taken there; what is taken from a shard to gather turns
+//!    into a mark in the same step, and back into cells, or into nothing where it is admitted.
+//! 3. So the cells that exist (the centre's, the leased ones, those in hand) are the burst at most at any instant, and grow by
+//!    `d / T` in a time `d`. Each admission takes its cells from these. Hence in any interval of length `d` there are
+//!    `burst + d / T` at most, whatever the threads do: the bound of the strict form. And none is lost.
+//!
+//! Another thread may be denied while the last cell is on its way.
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -52,17 +60,20 @@ pub struct Leases {
 
 impl Leases {
     /// Each shard leases up to so many cells: the more, the rarer it asks the centre, and the more may wait where nobody
-    /// asks for them. As many shards as the machine runs threads at once.
+    /// asks for them. As many shards as the machine runs threads at once, rounded up to a power of two, 64 at most.
     pub const fn of(cells: u32) -> Self {
         Self { cells, shards: None }
     }
 
-    /// So many shards; threads that share one take turns by compare-and-swap. Up to 1 024.
+    /// So many shards; threads that share one take turns by compare-and-swap. Up to 64.
     pub const fn shards(mut self, shards: u32) -> Self {
         self.shards = Some(shards);
         self
     }
 }
+
+/// A shard's part in a gathering is kept in so many hands.
+const MOST_SHARDS: u32 = 64;
 
 /// Leases of one quota; see [`RateLimiter::leased`].
 #[derive(Debug)]
@@ -119,62 +130,61 @@ impl<C: TimeSource, O: Observer<Event>, N: Counting> RateLimiter<Leased, C, O, N
     }
 
     #[inline]
-    fn decide_in(&self, lane: usize, n: u32, clock: impl FnOnce() -> Instant) -> Decision {
-        let mut seen = Instant::ORIGIN;
-        let decision = self.form.admit_in(lane, n, || {
-            seen = clock();
-            seen
-        });
-        self.settled(n, decision, seen)
+    fn decide_in(&self, lane: usize, n: u32, clock: impl Fn() -> Instant) -> Decision {
+        self.settled(n, self.form.admit_in(lane, n, &clock), clock)
     }
 }
 
-/// The cells a shard holds.
-///
-/// ```text
-/// ┌────────────────────────────────┬─────────┐
-/// │ always zero                  32│ cells 32│
-/// └────────────────────────────────┴─────────┘
-/// ```
+/// What a shard holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cells(u32);
+struct Shard {
+    cells: u32,
+    on_the_way: u32,
+}
 
 const CELLS: Field = Field::lowest(32);
+const ON_THE_WAY: Field = CELLS.above(32);
+const _: () = assert!(ON_THE_WAY.end() == u64::BITS, "the fields tile the word");
 
-impl Meaning for Cells {
+impl Meaning for Shard {
     #[inline]
     fn encode(self) -> u64 {
-        CELLS.put(self.0.into())
+        CELLS.put(self.cells.into()) | ON_THE_WAY.put(self.on_the_way.into())
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the field is 32 bits wide")]
+    #[expect(clippy::cast_possible_truncation, reason = "each field is 32 bits wide")]
     fn decode(word: u64) -> Self {
-        Self(CELLS.get(word) as u32)
+        Self { cells: CELLS.get(word) as u32, on_the_way: ON_THE_WAY.get(word) as u32 }
     }
 }
 
-impl Cells {
+impl Shard {
     /// `n` cells, or none: what is left, and how many that is where they were taken.
     #[inline]
     const fn take(self, n: u32) -> (Self, Option<u32>) {
-        match self.0.checked_sub(n) {
-            Some(left) => (Self(left), Some(left)),
+        match self.cells.checked_sub(n) {
+            Some(cells) => (Self { cells, ..self }, Some(cells)),
             None => (self, None),
         }
     }
 
-    /// As many as there are, up to `n`.
-    const fn take_some(self, n: u32) -> (Self, u32) {
-        let taken = if self.0 < n { self.0 } else { n };
-        (Self(self.0 - taken), taken)
+    /// As many cells as there are, up to `n`, into a hand.
+    const fn hold(self, n: u32) -> (Self, u32) {
+        let held = if self.cells < n { self.cells } else { n };
+        (Self { cells: self.cells - held, on_the_way: self.on_the_way + held }, held)
     }
 
-    /// As many of `n` as there is room for in a lease; tells how many.
-    const fn put(self, n: u32, lease: u32) -> (Self, u32) {
-        let room = lease.saturating_sub(self.0);
-        let put = if n < room { n } else { room };
-        (Self(self.0 + put), put)
+    /// Marks all the room there is.
+    const fn expect(self, lease: u32) -> (Self, u32) {
+        let room = lease.saturating_sub(self.cells).saturating_sub(self.on_the_way);
+        (Self { on_the_way: self.on_the_way + room, ..self }, room)
+    }
+
+    /// So many marks end; so many cells come of them.
+    const fn arrive(self, marks: u32, cells: u32) -> (Self, u32) {
+        let next = Self { cells: self.cells + cells, on_the_way: self.on_the_way.saturating_sub(marks) };
+        (next, next.cells)
     }
 }
 
@@ -183,10 +193,10 @@ impl Leased {
         let shards =
             leases.shards.unwrap_or_else(|| u32::try_from(lanes::for_this_machine() / 2).unwrap_or(1));
         refuse_unless!(
-            (1..=1_024).contains(&shards),
+            (1..=MOST_SHARDS).contains(&shards),
             "shards",
             Value::Count(shards.into()),
-            "must be from 1 to 1024"
+            "must be from 1 to 64"
         );
         refuse_unless!(leases.cells >= 1, "lease", Value::Count(0), "must be 1 at least");
         let lent = u64::from(shards) * u64::from(leases.cells);
@@ -197,7 +207,7 @@ impl Leased {
         };
         let shard = |_| {
             let cell = Cell::fresh();
-            cell.apply(|_: Cells| (Cells(leases.cells), ()));
+            cell.apply(|_: Shard| (Shard { cells: leases.cells, on_the_way: 0 }, ()));
             CachePadded::new(cell)
         };
         Ok(Self {
@@ -218,7 +228,7 @@ impl Leased {
         let shards = self.shards.len();
         let mine = if lane < shards { lane } else { lane % shards };
         if let Some(shard) = self.shards.get(mine) {
-            if let Some(left) = shard.apply(|cells: Cells| cells.take(n)) {
+            if let Some(left) = shard.apply(|shard: Shard| shard.take(n)) {
                 return allowed(left);
             }
         }
@@ -231,71 +241,68 @@ impl Leased {
         after.iter().chain(before).map(|shard| &**shard)
     }
 
-    /// All that is leased. Read before the centre it is no more than there was: what comes out of the centre meanwhile is
-    /// missed, and never seen twice.
+    /// All cells that are leased, but for those on their way. Read before the centre it is no more than there was: what comes
+    /// out of the centre meanwhile is missed, and never seen twice.
     fn lent(&self) -> u32 {
-        self.shards.iter().fold(0, |sum, shard| sum.saturating_add(shard.view::<Cells>().0))
+        self.shards.iter().fold(0, |sum, shard| sum.saturating_add(shard.view::<Shard>().cells))
     }
 
     #[cold]
     fn refill(&self, n: u32, mine: usize, now: Instant) -> Decision {
-        let (quota, nanos) = (&self.centre.quota, now.as_nanos());
-        let span = quota.scale.units(nanos);
-        let own = self.take_some(mine, n);
-        let needed = n - own;
-        let most = needed.saturating_add(self.lease);
-        let from_centre = self.centre.word.apply(|tat: Tat| rules::grab(tat, span, needed, most, quota));
-        if from_centre >= needed {
-            let left = self.put(mine, from_centre - needed);
-            return allowed(left);
+        let (Some(own), quota) = (self.shards.get(mine), &self.centre.quota) else {
+            return self.gather(n, mine, now);
+        };
+        let span = quota.scale.units(now.as_nanos());
+        let held = own.apply(|shard: Shard| shard.hold(n));
+        let room = own.apply(|shard: Shard| shard.expect(self.lease));
+        let needed = n - held;
+        let most = needed.saturating_add(room);
+        let grabbed = self.centre.word.apply(|tat: Tat| rules::grab(tat, span, needed, most, quota));
+        if grabbed >= needed {
+            return allowed(own.apply(|shard: Shard| shard.arrive(held + room, grabbed - needed)));
         }
-        self.gather(n, mine, own, now)
+        own.apply(|shard: Shard| shard.arrive(held + room, held));
+        self.gather(n, mine, now)
     }
 
-    /// The centre cannot give all: are there enough cells in all places together?
-    fn gather(&self, n: u32, mine: usize, mut held: u32, now: Instant) -> Decision {
+    /// The centre cannot give all that the own shard lacks: are there enough cells in all places together?
+    fn gather(&self, n: u32, mine: usize, now: Instant) -> Decision {
         let (quota, nanos) = (&self.centre.quota, now.as_nanos());
         let span = quota.scale.units(nanos);
         let lent = self.lent();
-        let tat: Tat = self.centre.word.view();
-        let free = quota.cells_in(rules::room(tat, span, quota));
-        let missing = n.saturating_sub(held.saturating_add(lent).saturating_add(free));
-        if missing == 0 {
-            held += self.centre.word.apply(|tat: Tat| rules::grab(tat, span, 1, n - held, quota));
-            for shard in self.from(mine) {
-                held += shard.apply(|cells: Cells| cells.take_some(n - held));
+        let free = quota.cells_in(rules::room(self.centre.word.view(), span, quota));
+        if lent.saturating_add(free) >= n {
+            let mut hands = [0_u32; MOST_SHARDS as usize];
+            let mut held = 0;
+            for (shard, hand) in self.from(mine).zip(&mut hands) {
+                *hand = shard.apply(|shard: Shard| shard.hold(n - held));
+                held += *hand;
             }
-            if held == n {
+            // The centre last, and for exactly the rest: with that the cells are admitted.
+            let rest = n - held;
+            let grabbed = if rest == 0 {
+                0
+            } else {
+                self.centre.word.apply(|tat: Tat| rules::grab(tat, span, rest, rest, quota))
+            };
+            let admitted = grabbed == rest;
+            for (shard, hand) in self.from(mine).zip(hands) {
+                if hand > 0 {
+                    shard.apply(|shard: Shard| shard.arrive(hand, if admitted { 0 } else { hand }));
+                }
+            }
+            if admitted {
                 return allowed(0);
             }
         }
-        let lent = lent.saturating_add(held);
-        self.put(mine, held);
-        let asked = n.saturating_sub(lent).max(1);
-        let (_, verdict) = rules::admit(self.centre.word.view(), span, asked.min(quota.burst()), quota);
-        match verdict {
-            Verdict::Denied { at } => Decision::Denied(Denied { at, now: nanos, quota: *quota }),
-            // Somebody gave cells back meanwhile: asking again at once is worth it.
-            Verdict::Admitted => Decision::Denied(Denied { at: span.floor, now: nanos, quota: *quota }),
-        }
-    }
-
-    fn take_some(&self, shard: usize, n: u32) -> u32 {
-        self.shards.get(shard).map_or(0, |shard| shard.apply(|cells: Cells| cells.take_some(n)))
-    }
-
-    /// Puts cells where there is room, in the own shard first; what finds none is lost. Tells what the own one took.
-    fn put(&self, mine: usize, cells: u32) -> u32 {
-        let (mut left, mut own) = (cells, None);
-        for shard in self.from(mine) {
-            if left == 0 {
-                break;
-            }
-            let put = shard.apply(|cells: Cells| cells.put(left, self.lease));
-            own.get_or_insert(put);
-            left -= put;
-        }
-        own.unwrap_or(0)
+        let asked = n.saturating_sub(lent).max(1).min(quota.burst());
+        let (_, verdict) = rules::admit(self.centre.word.view(), span, asked, quota);
+        let at = match verdict {
+            Verdict::Denied { at } => at,
+            // Some were on their way, and are back: asking again at once is worth it.
+            Verdict::Admitted => span.floor,
+        };
+        Decision::Denied(Denied { at, now: nanos, quota: *quota })
     }
 }
 

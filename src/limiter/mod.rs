@@ -34,7 +34,7 @@
 //! # Consistency
 //!
 //! Each admission is one compare-and-swap, and no interleaving admits a cell beyond `burst + d / T` in any interval of
-//! length d. A clock that is read late or steps back denies rather than admits. (Three exceptions, for those whose clocks step
+//! length d, by the instants that were read or given; reserved cells count from the instant from which they may be used. A clock that is read late or steps back denies rather than admits. (Three exceptions, for those whose clocks step
 //! back: while the clock stands before a later admission, a [refund](RateLimiter::refund) may give back too much, a change to a
 //! faster quota may forget a part of the debt, and a key that had recovered may be new.)
 
@@ -285,7 +285,9 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> RateLimiter<F, C, O, N>
     /// Gives back what a reservation has not used up yet: of its cells those that the quota would not have refilled by
     /// now anyway. Tells how many whole cells that were.
     ///
-    /// Others that wait behind it keep their places. Of a leased limiter: what came out of a lease is not given back.
+    /// Others that wait behind it keep their instants, and while they do it gives back nothing: its place in the queue stays
+    /// empty, since a newcomer's would be one of theirs. Of a leased limiter: what came out of a lease is not given back. Only
+    /// for a reservation of this very limiter.
     #[expect(clippy::needless_pass_by_value, reason = "what was refunded is not refunded again")]
     pub fn refund(&self, reservation: Reservation) -> u32 {
         self.give_back(&reservation, || self.clock.now())
@@ -353,28 +355,23 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> RateLimiter<F, C, 
     }
 
     #[inline]
-    fn decide(&self, n: u32, clock: impl FnOnce() -> Instant) -> Decision {
-        let mut seen = Instant::ORIGIN;
-        let decision = self.form.admit(n, || {
-            seen = clock();
-            seen
-        });
-        self.settled(n, decision, seen)
+    fn decide(&self, n: u32, clock: impl Fn() -> Instant) -> Decision {
+        self.settled(n, self.form.admit(n, &clock), clock)
     }
 
-    /// Counts and tells what a form has decided at the instant it saw, if it asked for one.
+    /// Counts and tells what a form has decided.
     #[inline]
-    fn settled(&self, n: u32, decision: Decision, seen: Instant) -> Decision {
-        let refused = match decision {
+    fn settled(&self, n: u32, decision: Decision, clock: impl Fn() -> Instant) -> Decision {
+        let (refused, seen) = match decision {
             Decision::Allowed(_) => {
                 self.count_admitted(n);
                 return decision;
             }
-            Decision::Denied(denied) => Refused::Denied(denied),
-            Decision::NeverFits(never) => Refused::NeverFits(never),
+            Decision::Denied(denied) => (Refused::Denied(denied), Some(Instant::from_nanos(denied.now))),
+            Decision::NeverFits(never) => (Refused::NeverFits(never), None),
         };
         if self.refuse(n, refused) {
-            let left = outcome::Left::Word(self.form.level(seen));
+            let left = outcome::Left::Word(self.form.level(seen.unwrap_or_else(clock)));
             return Decision::Allowed(Allowed { left, shadowed: true });
         }
         decision

@@ -6,7 +6,8 @@
 //! └─────────────────────────────────────────────────────────┴────────┘
 //! ```
 //!
-//! A reservation knows how many units had been given back when it was made. What was given back since may have stood before
+//! A reservation knows how many units had been given back when it was made (from the midst of the queue: behind its end there
+//! is nobody to know). What was given back since may have stood before
 //! it in the queue, which is then shorter by as much: its own cells come up that much earlier, and are used up earlier.
 //!
 //! The units are counted before the arrival time is set back, at each try: who sees the time set back has seen them counted.

@@ -93,7 +93,7 @@ pub enum Refused {
 /// Cells that are taken, to be used after a wait.
 ///
 /// Dropping it keeps the cells; [`refund`](crate::limiter::RateLimiter::refund) gives back what is not used up.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 #[must_use = "the cells are taken; wait, use them, or refund them"]
 pub struct Reservation {
     pub(super) cells: u32,

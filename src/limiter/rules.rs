@@ -93,13 +93,19 @@ pub(super) const fn reserve(
     }
 }
 
-/// Takes back what a reservation of `asked` units, whose part of the queue ends at `after`, has not used up yet.
+/// Takes back what a reservation of `n` cells, whose part of the queue ends at `after`, has not used up yet.
 ///
-/// Without it the queue would now be shorter by what of its own part, the last `asked` units before `after`, is still to come:
+/// Without it the queue would now be shorter by what of its own part, the last `n` cells before `after`, is still to come:
 /// exactly so if the quota has not stood full since, by more if it has. So nobody is freed early, as long as `after` is no
 /// later than where that part ends by now: what was given back from before it has brought it forward.
-pub(super) const fn refund(tat: Tat, now: Span, after: u64, asked: u64) -> (Tat, u64) {
-    let left = after.saturating_sub(now.ceil);
+///
+/// While others behind it still wait for their instants, nothing is given back: newcomers would get the same instants.
+pub(super) const fn refund(tat: Tat, now: Span, after: u64, n: u32, quota: &Quota) -> (Tat, u64) {
+    let somebody_waits = tat.0 > now.floor.saturating_add(quota.limit());
+    if after != tat.0 && somebody_waits {
+        return (tat, 0);
+    }
+    let (left, asked) = (after.saturating_sub(now.ceil), quota.units_of(n));
     let back = if left < asked { left } else { asked };
     let back = if back < tat.0 { back } else { tat.0 };
     (Tat(tat.0 - back), back)

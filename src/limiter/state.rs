@@ -74,7 +74,7 @@ impl Gcra {
     }
 
     /// Gives back what time has not refilled since the reservation was made: of `n` cells those that `now` is not `n` intervals
-    /// past. Tells how many whole cells.
+    /// past; nothing while others behind it still wait. Tells how many whole cells.
     ///
     /// (A limiter also knows how much others gave back, and so how long a reservation stood in the queue. Eight bytes do not.)
     #[expect(clippy::needless_pass_by_value, reason = "what was refunded is not refunded again")]
@@ -83,7 +83,8 @@ impl Gcra {
         let asked = quota.units_of(reservation.cells);
         let alone = quota.scale.units(reservation.made.as_nanos()).floor.saturating_add(asked);
         let now = quota.scale.units(now.max(reservation.made).as_nanos());
-        let (next, back) = rules::refund(Tat(self.0), now, after.min(alone), asked);
+        let after = if after < alone { after } else { alone };
+        let (next, back) = rules::refund(Tat(self.0), now, after, reservation.cells, &quota);
         self.0 = next.0;
         quota.cells_in(back)
     }

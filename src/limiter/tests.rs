@@ -64,14 +64,15 @@ fn reservation_row_by_row() {
 
 #[test]
 fn a_refund_row_by_row() {
-    for (tat, now, after, asked, next, why) in [
-        (40, 5, 40, 20, 20, "nothing used up"),
-        (60, 5, 40, 20, 40, "others stand behind it"),
-        (40, 30, 40, 20, 30, "half of it used up by time"),
-        (95, 80, 40, 20, 95, "all of it used up, whoever came since"),
-        (10, 0, 40, 20, 0, "a word from elsewhere does not wrap"),
+    for (tat, now, after, n, next, why) in [
+        (40, 5, 40, 2, 20, "the last of the queue, nothing used up"),
+        (40, 30, 40, 2, 30, "half of it used up by time"),
+        (60, 5, 40, 2, 60, "others wait behind it: newcomers would get their instants"),
+        (35, 10, 20, 1, 25, "others stand behind it, but none of them waits"),
+        (95, 80, 40, 2, 95, "all of it used up, whoever came since"),
+        (10, 0, 40, 2, 0, "a word from elsewhere does not wrap"),
     ] {
-        let (next_tat, back) = rules::refund(Tat(tat), at(now), after, asked);
+        let (next_tat, back) = rules::refund(Tat(tat), at(now), after, n, &QUOTA);
         assert_eq!((next_tat, back), (Tat(next), tat - next), "{why}");
     }
 }
@@ -168,8 +169,9 @@ fn the_plain_state_decides_as_the_limiter_does() {
         limiter.reserve_at(1, Duration::from_secs(1), now).unwrap(),
     );
     assert_eq!(mine, theirs);
-    assert_eq!(state.refund_at(mine, now), limiter.refund_at(theirs, now));
     assert_eq!(state.level_at(&QUOTA, now), limiter.peek_at(now));
+    // Eight bytes do not know that it stood behind others, and so is all still to come.
+    assert_eq!((state.refund_at(mine, now), limiter.refund_at(theirs, now)), (0, 1));
 }
 
 #[test]
@@ -321,6 +323,86 @@ fn an_address_is_its_customer() {
     assert_eq!(IpKeys::with_prefix(129).unwrap_err().field(), "prefix");
 }
 
+#[test]
+fn a_slow_tiers_debt_outlives_a_fast_tiers_epochs() {
+    let (slow, fast) = (Quota::per_day(1_000).constant(), Quota::per_second(50).constant());
+    let limiter = Keyed::of(slow, 1).seed(3).tiers(&[slow, fast], |key: &u64| (*key > 0).into());
+    let Ok(limiter) = limiter.build::<u64>() else { panic!("it is valid") };
+    let limiter = limiter.with_clock(ManualClock::new());
+    assert!(limiter.check_n(&0, 1_000).is_allowed());
+    for hour in 1..24 {
+        let now = Instant::from_nanos(hour * 3_600 * SECOND);
+        assert!(limiter.check_at(&hour, now).is_allowed());
+        let refilled = u32::try_from(hour * 1_000 / 24).unwrap_or(0);
+        assert_eq!(limiter.peek_at(&0, now).remaining(), refilled, "after {hour} h");
+    }
+}
+
+#[test]
+fn looking_into_the_future_changes_nothing() {
+    let limiter = keyed(Quota::per_second(1_000_000).burst(5).constant(), 1);
+    assert!(limiter.check_n(&1, 5).is_allowed());
+    for hours in [1, 10, 1_000] {
+        let later = Instant::from_nanos(hours * 3_600 * SECOND);
+        assert_eq!(limiter.peek_at(&1, later).remaining(), 5);
+    }
+    assert!(!limiter.check(&1).is_allowed());
+    assert!(limiter.check_at(&1, Instant::from_nanos(1_000)).is_allowed(), "time goes on as before");
+}
+
+#[test]
+fn two_buckets_that_stand_at_different_times_free_nobody() {
+    let quota = Quota::per_second(1_000_000).burst(5).constant();
+    let limiter = keyed(quota, 8);
+    // The clock jumps ahead for some keys, and comes back.
+    for key in 0..4 {
+        assert!(limiter.check_at(&key, Instant::from_nanos(1 << 60)).is_allowed());
+    }
+    for key in 100..140 {
+        let now = Instant::from_nanos(1 << 50);
+        let taken = (0..20).filter(|_| limiter.check_at(&key, now).is_allowed()).count();
+        assert!(taken <= 5, "{taken} of key {key}");
+    }
+}
+
+#[test]
+fn a_burst_and_an_epoch_behind_it_is_still_ahead() {
+    let quota = Quota::with_period(1, Duration::from_nanos(1 << 42)).burst(1).constant();
+    let limiter = keyed(quota, 1);
+    let epoch = 1_u64 << 41;
+    assert!(limiter.check_at(&1, Instant::from_nanos(2 * epoch - 1)).is_allowed());
+    assert!(!limiter.check_at(&1, Instant::from_nanos(epoch)).is_allowed());
+}
+
+#[test]
+fn a_setter_that_read_the_clock_early_makes_no_debt() {
+    let limiter = RateLimiter::adjustable(Quota::per_second(1_000_000).constant());
+    let Ok(limiter) = limiter else { panic!("it is valid") };
+    let slow = Quota::per_hour(100).constant();
+    let (early, late) = (Instant::from_nanos(SECOND), Instant::from_nanos(SECOND + 50_000));
+    assert!(limiter.set_quota_at(Quota::per_second(1_000_000).constant(), late).is_ok());
+    assert!(limiter.set_quota_at(slow, early).is_ok());
+    assert_eq!(limiter.peek_at(late).remaining(), 100);
+}
+
+#[test]
+fn what_never_fits_is_let_through_in_shadow_with_what_is_left() {
+    let an_hour = Instant::from_nanos(3_600 * SECOND);
+    let quota = Quota::per_second(1).burst(3).constant();
+    let limiter = RateLimiter::new(quota).with_clock(ManualClock::new());
+    limiter.set_shadow(true);
+    assert!(limiter.check_at(an_hour).is_allowed());
+    let left = |decision| match decision {
+        Decision::Allowed(allowed) if allowed.is_shadowed() => allowed.remaining(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(left(limiter.check_n_at(9, an_hour)), 2);
+    let keyed = keyed(quota, 1);
+    keyed.set_shadow(true);
+    assert!(keyed.check_n_at(&1, 3, an_hour).is_allowed());
+    assert_eq!((left(keyed.check_n_at(&1, 9, an_hour)), left(keyed.check_at(&1, an_hour))), (0, 0));
+}
+
 mod waiting {
     use super::{Clock, Duration, Instant, ManualClock, Quota, RateLimiter};
     use crate::limiter::Strict;
@@ -372,25 +454,56 @@ mod waiting {
     }
 
     #[test]
-    fn a_waiter_that_is_dropped_gives_its_cell_back_and_those_behind_keep_their_places() {
+    fn the_last_waiter_gives_its_cell_back_when_it_is_dropped_and_one_before_it_leaves_its_place_empty() {
         let limiter = limiter();
         let sleep = sleeper(limiter.clock());
         assert!(limiter.check().is_allowed());
         let mut one = Box::pin(limiter.until_ready(&sleep, 8));
         let mut two = pin!(limiter.until_ready(&sleep, 8));
+        let mut three = Box::pin(limiter.until_ready(&sleep, 8));
         assert!(poll(one.as_mut()).is_pending() && poll(two.as_mut()).is_pending());
+        assert!(poll(three.as_mut()).is_pending());
+        assert_eq!(limiter.peek().full_in(), Duration::from_millis(400));
+        drop(three);
         assert_eq!(limiter.peek().full_in(), Duration::from_millis(300));
         drop(one);
-        assert_eq!(limiter.peek().full_in(), Duration::from_millis(200));
+        assert_eq!(limiter.peek().full_in(), Duration::from_millis(300), "the second keeps its instant");
         limiter.clock().advance(Duration::from_millis(200));
         assert_eq!(poll(two.as_mut()), Poll::Ready(Ok(())));
     }
 
     #[test]
-    fn a_sleeper_that_never_sleeps_holds_nobody_for_ever() {
+    fn waiters_that_are_dropped_last_first_all_give_back() {
+        let limiter = limiter();
+        let sleep = sleeper(limiter.clock());
+        assert!(limiter.check().is_allowed());
+        let mut waiting: Vec<_> = (0..5).map(|_| Box::pin(limiter.until_ready(&sleep, 8))).collect();
+        assert!(waiting.iter_mut().all(|waiter| poll(waiter.as_mut()).is_pending()));
+        while waiting.pop().is_some() {}
+        assert_eq!(limiter.peek().full_in(), Duration::from_millis(100));
+    }
+
+    #[test]
+    fn a_sleeper_that_never_sleeps_neither_holds_the_thread_nor_frees_early() {
         let limiter = limiter();
         assert!(limiter.check().is_allowed());
         let sleepless = |_: Duration| core::future::ready(());
-        assert_eq!(poll(pin!(limiter.until_ready(&sleepless, 8))), Poll::Ready(Ok(())));
+        let mut waiter = pin!(limiter.until_ready(&sleepless, 8));
+        assert!((0..200).all(|_| poll(waiter.as_mut()).is_pending()));
+        limiter.clock().advance(Duration::from_millis(100));
+        assert_eq!(poll(waiter.as_mut()), Poll::Ready(Ok(())));
+    }
+
+    #[test]
+    fn a_wait_may_move_between_threads() {
+        fn sent<T: Send>(_: &T) {}
+        fn shared<T: Send + Sync>(_: &T) {}
+        let limiter = RateLimiter::new(Quota::per_second(1).constant());
+        shared(&limiter);
+        sent(&limiter.until_ready(&|_: Duration| core::future::ready(()), 1));
+        sent(&limiter.reserve(1, Duration::ZERO));
+        // The key itself is never kept.
+        let keyed = super::Keyed::of(Quota::per_second(1).constant(), 1).build::<*const u8>();
+        shared(&keyed);
     }
 }

@@ -1,5 +1,8 @@
 //! Waiting for cells: a place in the queue is a reservation, so the queue needs no memory and cannot be jumped.
 
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
 use crate::limiter::RateLimiter;
 use crate::limiter::counts::Counting;
 use crate::limiter::event::Event;
@@ -9,14 +12,13 @@ use crate::observe::Observer;
 use crate::sleep::Sleep;
 use crate::time::{Clock, Instant};
 
-/// How often a sleeper that wakes too early is asked again. One that never sleeps must not hold a thread for ever.
-const MOST_SLEEPS: u32 = 64;
-
 impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> RateLimiter<F, C, O, N> {
     /// Waits for one cell, as one of `waiters` at most; refuses at once where as many wait already.
     ///
-    /// First come, first served: the cell is reserved when this is first polled. Dropping the future gives it back, and
-    /// those behind keep their places. Needs no runtime, and does not allocate.
+    /// First come, first served: the cell is reserved when this is first polled. Dropping the future gives it back, unless
+    /// others wait behind it, who keep their instants ([`refund`](Self::refund)). Plain reservations that are not due yet count
+    /// as waiters. Never ready early by the limiter's own clock. Needs no runtime, and does not allocate; `Send` where the
+    /// sleeper is `Sync` and its wait `Send`.
     ///
     /// # Errors
     /// The facts of the refusal: when the queue will have been short enough, if nobody else asks.
@@ -40,7 +42,8 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> RateLimiter<F, C, O, N>
         self.until_n_ready(1, sleeper, waiters).await
     }
 
-    /// As [`until_ready`](Self::until_ready), for `n` cells together, while no more than `waiting` cells are waited for.
+    /// As [`until_ready`](Self::until_ready), for `n` cells together, while no more than `waiting` cells are waited for, these
+    /// included.
     ///
     /// # Errors
     /// As there; `NeverFits` for more than the burst.
@@ -48,15 +51,36 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> RateLimiter<F, C, O, N>
         let quota = self.quota();
         let longest = quota.scale.until(quota.interval.saturating_mul(u64::from(waiting)), 0);
         let place = Place { limiter: self, reservation: Some(self.reserve(n, longest)?) };
-        for _ in 0..MOST_SLEEPS {
+        let mut woken_early = false;
+        loop {
             let wait = place.due().saturating_since(self.clock().now());
             if wait.is_zero() {
-                break;
+                place.keep();
+                return Ok(());
+            }
+            if woken_early {
+                // By another clock, say; but a sleeper that never sleeps must not hold the thread.
+                Turn(false).await;
             }
             sleeper.sleep(wait).await;
+            woken_early = true;
         }
-        place.keep();
-        Ok(())
+    }
+}
+
+/// Lets others have a turn.
+struct Turn(bool);
+
+impl Future for Turn {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0 {
+            return Poll::Ready(());
+        }
+        self.0 = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

@@ -74,16 +74,16 @@ fn leased(
 
 #[test]
 fn leases_of_nothing_or_of_the_whole_burst_are_refused() {
-    refused(leased(10, 0, 1), "shards", Value::Count(0), "1024");
-    refused(leased(100_000, 1_025, 1), "shards", Value::Count(1_025), "1024");
+    refused(leased(10, 0, 1), "shards", Value::Count(0), "64");
+    refused(leased(100_000, 65, 1), "shards", Value::Count(65), "64");
     refused(leased(10, 1, 0), "lease", Value::Count(0), "1 at least");
     for (burst, shards, lease) in
-        [(1, 1, 1), (10, 1, 10), (10, 2, 5), (10, 5, 2), (10, 4, 20), (10, 1_024, u32::MAX)]
+        [(1, 1, 1), (10, 1, 10), (10, 2, 5), (10, 5, 2), (10, 4, 20), (10, 64, u32::MAX)]
     {
         refused(leased(burst, shards, lease), "lease", Value::Count(lease.into()), "less than the burst");
     }
     for (burst, shards, lease) in
-        [(2, 1, 1), (10, 1, 9), (10, 3, 3), (1_025, 1_024, 1), (u32::MAX, 1, u32::MAX - 1)]
+        [(2, 1, 1), (10, 1, 9), (10, 3, 3), (65, 64, 1), (u32::MAX, 1, u32::MAX - 1)]
     {
         assert!(leased(burst, shards, lease).is_ok(), "{burst} {shards} {lease}");
     }

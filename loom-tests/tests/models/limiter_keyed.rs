@@ -1,7 +1,8 @@
 //! 1. First calls of one key at the same time never admit more than its burst: a key has one quota at any time.
 //! 2. That holds where they take different places for free, since their clocks differ, and over both buckets of a key.
 //! 3. A key that is hit while another takes a place keeps its debt, unless it is evicted, which is counted.
-//! 4. A claim that is left behind halfway stops nobody.
+//! 4. Whoever comes late to a new epoch empties nothing that was written in it.
+//! 5. A claim that is left behind halfway stops nobody.
 //!
 //! With the private cfg a bucket has two slots.
 
@@ -85,6 +86,19 @@ fn a_key_that_is_hit_beside_a_newcomer_keeps_its_debt_or_is_evicted_and_counted(
         assert_eq!(two, 1, "a new key finds a place");
         let evictions = limiter.keyed_counts().evictions;
         assert!(evictions >= 1 && u64::from(one) <= evictions, "{one} by {evictions} evictions");
+    });
+}
+
+#[test]
+fn a_late_first_touch_of_an_epoch_frees_nobody() {
+    model_within(3, || {
+        let limiter = limiter(1);
+        // Both find the bucket as it was ages ago, and one is held up on the way.
+        let ages = ms(HOUR * 24 * 365);
+        let (one, two) =
+            both_at_once(&limiter, |limiter| took(limiter, 1, ages), |limiter| took(limiter, 1, ages));
+        let again = took(&limiter, 1, ages);
+        assert_eq!((one + two, again), (1, 0));
     });
 }
 

@@ -82,3 +82,28 @@ fn a_clock_that_moves_on_beside_a_refill_frees_nobody_early() {
         assert!((3..=4).contains(&(all + rest(&limiter))), "{one} {two}");
     });
 }
+
+#[test]
+fn cells_on_their_way_while_time_passes_are_still_counted() {
+    model_within(2, || {
+        // One shard of two cells, three at the centre; all taken, and then the time to refill the centre.
+        let quota = Quota::per_second(100).burst(5).build().unwrap();
+        let leased = RateLimiter::leased(quota, Leases::of(2).shards(1)).unwrap();
+        let limiter: Arc<Limiter> = Arc::new(leased.with_clock(ManualClock::new()));
+        assert_eq!(rest(&limiter), 5);
+        limiter.clock().set(ms(30));
+        let (one, two, three) = at_once(
+            &limiter,
+            |limiter| admitted(limiter, 1),
+            |limiter| {
+                limiter.clock().set(ms(1_000));
+                admitted(limiter, 1)
+            },
+            |limiter| admitted(limiter, 1),
+        );
+        limiter.clock().set(ms(2_000));
+        // Whatever was held up comes home by now: no more than the burst is there at one instant.
+        let all = rest(&limiter);
+        assert!(all <= 5, "{one} {two} {three}, and then {all} at once");
+    });
+}

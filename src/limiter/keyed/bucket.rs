@@ -81,6 +81,15 @@ impl Bucket {
         if header.epoch == now.epoch { now } else { self.in_another_epoch(header, now, plans) }
     }
 
+    /// The moment as `at` has it, and how many epochs ago the bucket was last touched; changes nothing.
+    pub(super) fn standing(&self, now: Moment, plans: &Plans) -> (Moment, u32) {
+        let header: Header = self.header.view();
+        match now.epoch.checked_sub(header.epoch) {
+            Some(passed) => (now, passed),
+            None => (plans.start_of(header.epoch), 0),
+        }
+    }
+
     #[cold]
     fn in_another_epoch(&self, header: Header, now: Moment, plans: &Plans) -> Moment {
         let Some(passed) = now.epoch.checked_sub(header.epoch) else {
@@ -88,10 +97,15 @@ impl Bucket {
         };
         for slot in &self.slots {
             let word = slot.load();
+            // Whoever writes in a new epoch has raised the header before: under the old one, the word is an old one.
+            // Loom: `a_late_first_touch_of_an_epoch_frees_nobody`.
+            if self.header.view::<Header>().epoch != header.epoch {
+                return self.at(now, plans);
+            }
             let stale = match Slot::decode(word) {
                 // All that was ahead when the bucket was last touched is over; a later comparison could take it for ahead.
                 Slot::Timed { tier, time, .. } => {
-                    passed >= Plans::EPOCHS_AHEAD || time.ahead_of(plans.span(tier, now).floor) == 0
+                    plans.is_over(tier, passed) || time.ahead_of(plans.span(tier, now).floor) == 0
                 }
                 Slot::Claimed { .. } | Slot::Free { .. } => false,
             };

@@ -18,6 +18,7 @@ use crate::limiter::event::Event;
 use crate::limiter::outcome::{Allowed, Decision, Denied, Left, Level, NeverFits, Refused};
 use crate::limiter::policy::Quota;
 use crate::limiter::rules::Verdict;
+use crate::limiter::word::Tat;
 use crate::observe::{self, Observer};
 use crate::sync::Shown;
 use crate::time::{Clock, DefaultClock, Instant, TimeSource};
@@ -243,8 +244,7 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
         let key = Key { tag, tier: self.tiers.tier(key), n };
         let quota = self.plans.quota(key.tier);
         if !quota.fits(n) {
-            let why = Refused::NeverFits(NeverFits { asked: n, burst: quota.burst() });
-            return self.refused(n, why, quota, now);
+            return self.never_fits(home, key, now);
         }
         let moment = self.plans.moment(now.as_nanos());
         match self.table.hit(home, key, moment, &self.plans) {
@@ -269,10 +269,7 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
             Verdict::Admitted => {
                 self.admitted(n, Level { tat: answer.tat, now, quota: *quota, lent: 0 }, false)
             }
-            Verdict::Denied { at } => {
-                let why = Refused::Denied(Denied { at, now, quota: *quota });
-                self.refused(n, why, quota, answer.at.instant())
-            }
+            Verdict::Denied { at } => self.denied(n, Denied { at, now, quota: *quota }),
         }
     }
 
@@ -282,16 +279,15 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
         let evict = self.when_full == WhenFull::EvictSoonest;
         match self.table.miss(home, key, now, &self.plans, evict) {
             Ok(answer) => {
-                if answer.evicted {
-                    self.tallies.add(EVICTIONS, 1);
+                if answer.evicted > 0 {
+                    self.tallies.add(EVICTIONS, answer.evicted);
                 }
                 self.answered(key.n, &answer, quota)
             }
             Err(wait) => {
                 self.tallies.add(SATURATED, 1);
                 let due = quota.scale.units(now.nanos).ceil.saturating_add(wait);
-                let why = Refused::Denied(Denied { at: due, now: now.nanos, quota: *quota });
-                self.refused(key.n, why, quota, now.instant())
+                self.denied(key.n, Denied { at: due, now: now.nanos, quota: *quota })
             }
         }
     }
@@ -307,30 +303,42 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
         Decision::Allowed(Allowed { left: Left::Word(left), shadowed })
     }
 
+    #[cold]
+    fn never_fits(&self, home: usize, key: Key, now: Instant) -> Decision {
+        let quota = self.plans.quota(key.tier);
+        let never = NeverFits { asked: key.n, burst: quota.burst() };
+        if !self.is_shadow() {
+            self.counters.add(Kind::NeverFits, 1);
+            self.tell(|| Event::Refused { cells: key.n, why: Refused::NeverFits(never) });
+            return Decision::NeverFits(never);
+        }
+        let (tat, at) = self.table.look(home, key, self.plans.moment(now.as_nanos()), &self.plans);
+        self.let_through(
+            key.n,
+            Refused::NeverFits(never),
+            Level { tat, now: at.nanos, quota: *quota, lent: 0 },
+        )
+    }
+
     #[inline]
-    fn refused(&self, cells: u32, why: Refused, quota: &Quota, now: Instant) -> Decision {
+    fn denied(&self, cells: u32, denied: Denied) -> Decision {
         if self.is_shadow() {
-            self.tell(|| Event::WouldRefuse { cells, why });
-            let (at, now) = match why {
-                Refused::Denied(Denied { at, now, .. }) => (at, now),
-                Refused::NeverFits(_) => (0, now.as_nanos()),
-            };
-            // Denied until `at`: so much is owed that `cells` do not fit.
-            let owed = quota.limit().saturating_sub(quota.units_of(cells.min(quota.burst())));
-            let tat = crate::limiter::word::Tat(at.saturating_add(owed));
-            return self.admitted(cells, Level { tat, now, quota: *quota, lent: 0 }, true);
+            // Denied until then: so much is owed that the cells do not fit.
+            let owed = denied.quota.limit().saturating_sub(denied.quota.units_of(cells));
+            let tat = Tat(denied.at.saturating_add(owed));
+            let level = Level { tat, now: denied.now, quota: denied.quota, lent: 0 };
+            return self.let_through(cells, Refused::Denied(denied), level);
         }
-        self.tell(|| Event::Refused { cells, why });
-        match why {
-            Refused::Denied(denied) => {
-                self.counters.add(Kind::Denied, 1);
-                Decision::Denied(denied)
-            }
-            Refused::NeverFits(never) => {
-                self.counters.add(Kind::NeverFits, 1);
-                Decision::NeverFits(never)
-            }
-        }
+        self.counters.add(Kind::Denied, 1);
+        self.tell(|| Event::Refused { cells, why: Refused::Denied(denied) });
+        Decision::Denied(denied)
+    }
+
+    #[cold]
+    fn let_through(&self, cells: u32, why: Refused, level: Level) -> Decision {
+        let decision = self.admitted(cells, level, true);
+        self.tell(|| Event::WouldRefuse { cells, why });
+        decision
     }
 
     #[inline]

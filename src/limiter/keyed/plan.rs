@@ -4,16 +4,15 @@
 //! intervals under a microsecond, half a nanosecond), and the rules are late by two units at most: by `T / 1024`, or 1 ns.
 //!
 //! A slot holds the lowest 44 bits of its arrival time, which is at most a quarter of that field ahead of the clock. An epoch
-//! is a sixteenth to an eighth of the field of the tier whose clock ticks fastest. What was written in one epoch lies less
-//! than four epochs ahead of it, so five epochs later it is over; and until then it is less than five eighths of the field
-//! past, which a comparison within the field tells from what is ahead. Whoever first touches a bucket in a new epoch empties
-//! the slots that are over, so nothing older is ever compared.
+//! is a sixteenth to an eighth of the field of the tier whose clock ticks fastest. What was written in one epoch lies a burst
+//! ahead of it at most, so a burst and two epochs later it is over; and until then it is less than five eighths of its field
+//! past (a slower tier's field is longer), which a comparison within the field tells from what is ahead. Whoever first touches
+//! a bucket in a new epoch empties the slots that are over, so nothing older is ever compared.
 
 use crate::invalid::{InvalidPolicy, Value, invalid, refuse_unless};
 use crate::limiter::keyed::word::{TIERS, TIME_BITS};
 use crate::limiter::policy::Quota;
 use crate::limiter::scale::Span;
-use crate::time::Instant;
 
 /// The quotas by tier, and the epochs.
 #[derive(Clone, Debug)]
@@ -21,6 +20,8 @@ pub(super) struct Plans {
     quotas: [Quota; TIERS],
     /// An epoch is `2^epoch_bits` nanoseconds.
     epoch_bits: u32,
+    /// By tier: so many epochs after it was written, every arrival time is over.
+    over_after: [u32; TIERS],
 }
 
 /// An instant, and the epoch it lies in.
@@ -30,17 +31,7 @@ pub(super) struct Moment {
     pub(super) epoch: u32,
 }
 
-impl Moment {
-    #[inline]
-    pub(super) const fn instant(self) -> Instant {
-        Instant::from_nanos(self.nanos)
-    }
-}
-
 impl Plans {
-    /// So many epochs after it was written, every arrival time is over.
-    pub(super) const EPOCHS_AHEAD: u32 = 5;
-
     pub(super) fn new(told: &[Quota]) -> Result<Self, InvalidPolicy> {
         let Some(first) = told.first() else {
             return Err(invalid!("tiers", Value::Empty, "must name a quota at least"));
@@ -53,7 +44,12 @@ impl Plans {
         let eighth = 1 << (TIME_BITS - 3);
         let fits = |bits: &u32| quotas.iter().all(|quota| quota.scale.units(1 << bits).ceil <= eighth);
         let epoch_bits = (0..u64::BITS).take_while(fits).last().unwrap_or(0);
-        Ok(Self { quotas, epoch_bits })
+        let over_after = quotas.each_ref().map(|quota| {
+            // Written at the end of its epoch, a whole burst ahead.
+            let epochs = quota.scale.nanos(quota.limit()) >> epoch_bits;
+            u32::try_from(epochs).unwrap_or(u32::MAX).saturating_add(2)
+        });
+        Ok(Self { quotas, epoch_bits, over_after })
     }
 
     #[inline]
@@ -61,6 +57,11 @@ impl Plans {
         // A tier is three bits wide; the first one stands in for what cannot be.
         let [first, ..] = &self.quotas;
         self.quotas.get(usize::from(tier)).unwrap_or(first)
+    }
+
+    /// Whether everything of this tier that was written so many epochs ago is over.
+    pub(super) fn is_over(&self, tier: u8, epochs: u32) -> bool {
+        self.over_after.get(usize::from(tier)).is_none_or(|over| epochs >= *over)
     }
 
     pub(super) fn span(&self, tier: u8, now: Moment) -> Span {

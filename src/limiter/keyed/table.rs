@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 use crate::cell::{Cell, Meaning, full_fence};
 use crate::limiter::keyed::bucket::{Ask, Bucket, Key, SLOTS};
 use crate::limiter::keyed::plan::{Moment, Plans};
-use crate::limiter::keyed::word::{Slot, has_tag};
+use crate::limiter::keyed::word::{Slot, has_tag, tier_of};
 use crate::limiter::rules::Verdict;
 use crate::limiter::word::Tat;
 
@@ -47,7 +47,8 @@ pub(super) struct Answer {
     pub(super) verdict: Verdict,
     /// When the request was judged: the bucket's time, where the clock stands behind it.
     pub(super) at: Moment,
-    pub(super) evicted: bool,
+    /// How many live keys lost their places to it.
+    pub(super) evicted: u64,
 }
 
 /// Where a key may be: two buckets in the order of the table, and which of them is its home.
@@ -113,7 +114,7 @@ impl Table {
         let bucket = self.buckets.get(home)?;
         let at = bucket.at(now, plans);
         let (tat, verdict) = Ask::new(key, plans, at).take(bucket.find(key.tag)?)?;
-        Some(Answer { tat, verdict, at, evicted: false })
+        Some(Answer { tat, verdict, at, evicted: 0 })
     }
 
     /// Takes the cells wherever the key's quota is, or makes one. `evict` says whether a live key may be evicted for it;
@@ -130,7 +131,7 @@ impl Table {
         let places = self.places_of(home, key.tag);
         let at = places.at(now, plans);
         let ask = Ask::new(key, plans, at);
-        let mut evicted = false;
+        let mut evicted = 0;
         let answer = |(tat, verdict), evicted| Ok(Answer { tat, verdict, at, evicted });
         loop {
             let claim = match places.survey(&ask) {
@@ -148,7 +149,7 @@ impl Table {
                     if !bucket.replace(room.slot, room.seen, claim) {
                         continue;
                     }
-                    evicted |= room.evicts;
+                    evicted += u64::from(room.evicts);
                     Claim { place: room.place, slot: room.slot, word: claim.encode() }
                 }
             };
@@ -161,9 +162,18 @@ impl Table {
     /// What the key owes; changes nothing.
     pub(super) fn look(&self, home: usize, key: Key, now: Moment, plans: &Plans) -> (Tat, Moment) {
         let places = self.places_of(home, key.tag);
-        let at = places.at(now, plans);
+        let mut at = now;
+        for bucket in places.each() {
+            let (there, _) = bucket.standing(now, plans);
+            at = if there.nanos > at.nanos { there } else { at };
+        }
         let ask = Ask::new(Key { n: 0, ..key }, plans, at);
-        let held = places.each().find_map(|bucket| bucket.find(key.tag)).and_then(|slot| ask.take(slot));
+        let held = places.each().find_map(|bucket| {
+            let slot = bucket.find(key.tag)?;
+            let (_, passed) = bucket.standing(at, plans);
+            // What nobody has emptied yet may be over all the same.
+            if plans.is_over(tier_of(slot.load()), passed) { None } else { ask.take(slot) }
+        });
         (held.map_or(Tat(ask.floor), |(tat, _)| tat), at)
     }
 
@@ -196,13 +206,13 @@ impl<'a> Places<'a> {
     /// The later of the two buckets' times, both brought to it.
     fn at(&self, now: Moment, plans: &Plans) -> Moment {
         let mut at = now;
-        for bucket in self.each() {
-            let there = bucket.at(now, plans);
-            if there.nanos > at.nanos {
-                at = there;
+        loop {
+            let later = self.each().map(|bucket| bucket.at(at, plans)).max_by_key(|there| there.nanos);
+            match later {
+                Some(later) if later.nanos > at.nanos => at = later,
+                _ => return at,
             }
         }
-        at
     }
 
     fn each(&self) -> impl Iterator<Item = &'a Bucket> {
