@@ -161,8 +161,10 @@ mod living {
     const NOT_YET: usize = usize::MAX;
     /// The thread is ending, and has given its number back.
     const ENDING: usize = usize::MAX - 1;
-    /// Above every owned lane: the number of those who own nothing.
+    /// Above every owned lane: from here on are the numbers of those who own nothing, and need not be different.
     const OWNS_NOTHING: usize = Numbers::MOST;
+    /// How many came when all numbers were taken.
+    static STRANGERS: AtomicU64 = AtomicU64::new(0);
 
     std::thread_local! {
         // No destructor, so that a reading is one load and works while the thread ends.
@@ -195,11 +197,18 @@ mod living {
         if let (Some(number), None) = (taken, held) {
             NUMBERS.give_back(number);
         }
-        let number = held.map_or(OWNS_NOTHING, |number| number as usize);
+        let number = held.map_or_else(stranger, |number| number as usize);
         // Release: pairs with the Acquire in `highest`.
         HIGHEST.fetch_max(number as u64 + 1, Ordering::Release);
         NUMBER.set(number);
         number
+    }
+
+    /// A number of its own no more, but spread over the shared lanes.
+    #[expect(clippy::cast_possible_truncation, reason = "less than 64")]
+    fn stranger() -> usize {
+        // Relaxed: any number does.
+        OWNS_NOTHING + (STRANGERS.fetch_add(1, Ordering::Relaxed) % OWNS_NOTHING as u64) as usize
     }
 
     /// Shared lanes are written from now on.
@@ -209,7 +218,7 @@ mod living {
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "at most 65")]
+    #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
     pub(super) fn highest() -> usize {
         // Acquire: pairs with the Release in `first_use`; a thread whose counts must be seen was met, and so was this.
         HIGHEST.load(Ordering::Acquire) as usize

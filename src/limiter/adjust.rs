@@ -31,8 +31,8 @@ use core::time::Duration;
 
 /// A quota that can be changed; see [`RateLimiter::adjustable`].
 ///
-/// Its word has a bit less than the strict form's: instants and bursts may reach half as far, 292 years (18 where an
-/// interval's nanoseconds have a fraction). What lies beyond is denied.
+/// Its word has a bit less than the strict form's: instants and bursts may reach half as far, 292 years (18 at least where
+/// an interval's nanoseconds have a fraction). What lies beyond is denied.
 #[derive(Debug)]
 pub struct Adjustable {
     current: Swap<Regime>,
@@ -116,7 +116,7 @@ fn fitting(quota: Quota) -> Result<Quota, InvalidPolicy> {
         quota.limit() <= LAST,
         "burst",
         Value::Count(quota.burst().into()),
-        "must be refilled within 292 years, and 18 where a cell's nanoseconds have a fraction"
+        "must be refilled within 292 years, and 18 at least where a cell's nanoseconds have a fraction"
     );
     Ok(quota)
 }

@@ -34,7 +34,8 @@
 //! # Consistency
 //!
 //! Each admission is one compare-and-swap, and no interleaving admits a cell beyond `burst + d / T` in any interval of
-//! length d, by the instants that were read or given; reserved cells count from the instant from which they may be used. A clock that is read late or steps back denies rather than admits. (Three exceptions, for those whose clocks step
+//! length d, by the instants at which the clock was read (or that were given): a thread that is held up after its reading uses
+//! its cell later than that. Reserved cells count at the instant from which they may be used. A clock that is read late or steps back denies rather than admits. (Three exceptions, for those whose clocks step
 //! back: while the clock stands before a later admission, a [refund](RateLimiter::refund) may give back too much, a change to a
 //! faster quota may forget a part of the debt, and a key that had recovered may be new.)
 

@@ -162,7 +162,7 @@ impl QuotaBuilder {
             interval.checked_mul(burst as u64).is_some(),
             "burst",
             Value::Count(burst as u64),
-            "must be refilled within the clock's range: 584 years, and 36 where a cell's nanoseconds have a fraction"
+            "must be refilled within the clock's range: 584 years, and 36 at least where a cell's nanoseconds have a fraction"
         );
         Ok(Quota::of(scale, interval, burst))
     }

@@ -95,8 +95,11 @@ fn a_late_first_touch_of_an_epoch_frees_nobody() {
         let limiter = limiter(1);
         // Both find the bucket as it was ages ago, and one is held up on the way.
         let ages = ms(HOUR * 24 * 365);
-        let (one, two) =
-            both_at_once(&limiter, |limiter| took(limiter, 1, ages), |limiter| took(limiter, 1, ages));
+        let (one, two) = both_at_once(
+            &limiter,
+            move |limiter| took(limiter, 1, ages),
+            move |limiter| took(limiter, 1, ages),
+        );
         let again = took(&limiter, 1, ages);
         assert_eq!((one + two, again), (1, 0));
     });

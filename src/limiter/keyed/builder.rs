@@ -49,13 +49,17 @@ pub struct Keyed<T = OneTier> {
     tiers: T,
 }
 
-/// Which of a limiter's quotas a key has: its number in the list that was given. Implemented for closures.
-///
-/// Called once a check, so it should be cheap. A number beyond the list is its first quota. A key whose number changes keeps
-/// its debt, in cells.
-pub trait Tiers<K: ?Sized> {
+/// Which of a limiter's quotas a key has: [`OneTier`], or what [`Keyed::tiers`] makes of a function. Sealed.
+pub trait Tiers<K: ?Sized>: sealed::Told {
     /// The number of the key's quota.
     fn tier(&self, key: &K) -> u8;
+}
+
+mod sealed {
+    /// What a builder made.
+    pub trait Told {}
+    impl Told for super::OneTier {}
+    impl<F> Told for super::ByFunction<F> {}
 }
 
 /// All keys have the same quota.
@@ -105,8 +109,10 @@ impl Keyed {
 }
 
 impl<T> Keyed<T> {
-    /// One of up to 8 quotas for each key, chosen by a function of it. (So few, since each key's word counts in units of its
-    /// own quota, in which nothing drifts.)
+    /// Instead of the one quota, one of up to 8 for each key: a function of the key says the number in this list, and is called
+    /// once a check. A number beyond the list is the first one. (So few, since each key's word counts in units of its own quota,
+    /// in which nothing drifts.) A key whose number changes keeps its debt, in cells, up to the burst of the quota it changes
+    /// to.
     ///
     /// Keys on a slow quota take long to recover, and so outlast the debts of keys on a fast one when the table is full: see
     /// [`KeyedRateLimiter`], and choose [`WhenFull::Deny`] where anybody may make up keys on the slow one.

@@ -33,7 +33,7 @@ use table::{Answer, Table};
 /// A rate limiter with a quota for each key: tenant, user, address.
 ///
 /// `K` is what is hashed: `KeyedRateLimiter<str>` takes a `&str` or a `&String`. Keys are not kept, only 16 bits of a hash
-/// under a secret of the limiter's own; of 65 536 keys of a bucket two may share a quota, which is only ever stricter.
+/// under a secret of the limiter's own: of the keys of a bucket one pair in 65 536 shares a quota, which is only ever stricter.
 ///
 /// The table is allocated once, 16 bytes a key, and never grows; there is no lock, no sweeper, and no allocation
 /// afterwards. A hit is a hash, a clock reading, one cache line and one compare-and-swap. A new key looks at two lines.
