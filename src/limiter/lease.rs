@@ -149,7 +149,7 @@ const _: () = assert!(ON_THE_WAY.end() == u64::BITS, "the fields tile the word")
 impl Meaning for Shard {
     #[inline]
     fn encode(self) -> u64 {
-        CELLS.put(self.cells.into()) | ON_THE_WAY.put(self.on_the_way.into())
+        CELLS.put_wrapping(self.cells.into()) | ON_THE_WAY.put_wrapping(self.on_the_way.into())
     }
 
     #[inline]
