@@ -253,6 +253,11 @@ impl Leased {
             return self.gather(n, mine, now);
         };
         let span = quota.scale.units(now.as_nanos());
+        // A look before anything is marked: where there is too little, a denial writes nothing.
+        let lacking = n.saturating_sub(own.view::<Shard>().cells);
+        if rules::room(self.centre.word.view(), span, quota) < quota.units_of(lacking) {
+            return self.gather(n, mine, now);
+        }
         let held = own.apply(|shard: Shard| shard.hold(n));
         let room = own.apply(|shard: Shard| shard.expect(self.lease));
         let needed = n - held;

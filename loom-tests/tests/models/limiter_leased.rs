@@ -40,7 +40,7 @@ fn shards_that_run_dry_at_once_find_every_cell_and_no_other() {
 
 #[test]
 fn what_one_refills_is_not_lent_twice() {
-    model_within(2, || {
+    model_within(1, || {
         let limiter = limiter(6, 2);
         assert_eq!(rest(&limiter), 6);
         limiter.clock().set(ms(20));
@@ -85,7 +85,7 @@ fn a_clock_that_moves_on_beside_a_refill_frees_nobody_early() {
 
 #[test]
 fn cells_on_their_way_while_time_passes_are_still_counted() {
-    model_within(2, || {
+    model_within(1, || {
         // One shard of two cells, three at the centre; all taken, and then the time to refill the centre.
         let quota = Quota::per_second(100).burst(5).build().unwrap();
         let leased = RateLimiter::leased(quota, Leases::of(2).shards(1)).unwrap();
