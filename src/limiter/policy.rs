@@ -29,7 +29,7 @@ use crate::time::saturating_nanos;
 /// assert_eq!(told.burst(), 3, "unless told otherwise, a whole period's cells at once");
 /// # Ok::<(), fusebox::InvalidPolicy>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     pub(super) scale: Scale,
     /// One cell, in units.
@@ -176,6 +176,15 @@ impl QuotaBuilder {
             Ok(quota) => quota,
             Err(invalid) => refuse_to_compile(&invalid),
         }
+    }
+}
+
+impl fmt::Debug for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Quota")
+            .field("interval", &self.interval())
+            .field("burst", &self.burst())
+            .finish_non_exhaustive()
     }
 }
 
