@@ -67,6 +67,14 @@ impl Cell {
         }
     }
 
+    /// Replaces the word, if it is still what was seen; whether it was.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn replace(&self, seen: u64, next: u64) -> bool {
+        // AcqRel: as in `apply`. Relaxed on failure: what was found instead is not read.
+        self.0.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
     /// As `apply`, for a word that only the calling thread writes: one load and one store, no swap.
     #[cfg(feature = "alloc")]
     #[inline]

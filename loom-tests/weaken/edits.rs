@@ -238,7 +238,7 @@ fn limiter() -> Vec<Weakening> {
         "limiter: a later claim is not emptied" => "limiter_keyed::first_calls_of_one_key_that_find_different_places_free_admit_its_burst" {
             "limiter/keyed/table.rs",
             "if !bucket.replace(other, word, Slot::Free { ticket: bucket.ticket() }) {",
-            "if bucket.tickets() == u32::MAX {";
+            "if bucket.ticket() == u32::MAX {";
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::cell::{Cell, Meaning};
 use crate::limiter::keyed::plan::{Moment, Plans};
-use crate::limiter::keyed::word::{Header, Slot, Wrapping, is_timed, retimed, tier_of, time_of};
+use crate::limiter::keyed::word::{
+    Header, Slot, Wrapping, has_tag, is_timed, is_timed_in, retimed, tier_of, time_of,
+};
 use crate::limiter::rules::{self, Request, Verdict};
 use crate::limiter::word::Tat;
 
@@ -12,6 +14,9 @@ pub(super) const SLOTS: usize = 7;
 /// Few enough for a model to fill.
 #[cfg(fusebox_loom)]
 pub(super) const SLOTS: usize = 2;
+
+/// So many tickets later a claim is taken for one that nobody goes on with.
+const PATIENCE: u32 = 64;
 
 /// A cache line.
 #[derive(Debug)]
@@ -61,6 +66,22 @@ impl Bucket {
         if hits == 0 { None } else { self.slots.get(hits.trailing_zeros() as usize) }
     }
 
+    /// What all slots hold, each read once.
+    #[inline]
+    pub(super) fn words(&self) -> [u64; SLOTS] {
+        self.slots.each_ref().map(Cell::load)
+    }
+
+    /// Whether any slot but the one with this number bears this tag, whatever it holds.
+    #[inline]
+    pub(super) fn another_bears(&self, tag: u16, but: usize) -> bool {
+        let mut bears = false;
+        for (number, slot) in self.slots.iter().enumerate() {
+            bears |= number != but && has_tag(slot.load(), tag);
+        }
+        bears
+    }
+
     /// A number that no slot of this bucket bears.
     pub(super) fn ticket(&self) -> u32 {
         self.header.apply(|header: Header| {
@@ -69,7 +90,7 @@ impl Bucket {
         })
     }
 
-    pub(super) fn tickets(&self) -> u32 {
+    fn tickets(&self) -> u32 {
         self.header.view::<Header>().tickets
     }
 
@@ -120,7 +141,7 @@ impl Bucket {
     /// Replaces what a slot held, if it still does.
     #[expect(clippy::unused_self, reason = "a slot is changed through its bucket")]
     pub(super) fn replace(&self, slot: &Cell, seen: u64, next: Slot) -> bool {
-        slot.apply(|found: Raw| if found.0 == seen { (Raw::of(next), true) } else { (found, false) })
+        slot.replace(seen, next.encode())
     }
 }
 
@@ -173,20 +194,35 @@ impl<'a> Ask<'a> {
         Tat(self.floor.saturating_add(debt.min(quota.limit())))
     }
 
-    /// How many units of the asking key until a key with this arrival time has recovered.
+    /// How many units of the asking key until this slot of the bucket may be claimed for nothing.
     #[inline]
-    pub(super) fn wait_for(&self, tier: u8, time: Wrapping) -> u64 {
-        if tier == self.key.tier { time.ahead_of(self.floor) } else { self.wait_in_another_tier(tier, time) }
+    pub(super) fn wait_for_place(&self, word: u64, bucket: &Bucket) -> u64 {
+        if is_timed_in(word, self.key.tier) {
+            time_of(word).ahead_of(self.floor)
+        } else {
+            self.wait_for_another(Slot::decode(word), bucket)
+        }
     }
 
     #[cold]
-    fn wait_in_another_tier(&self, tier: u8, time: Wrapping) -> u64 {
-        match time.ahead_of(self.plans.span(tier, self.now).floor) {
-            0 => 0,
-            ahead => {
-                let nanos = self.plans.quota(tier).scale.nanos(ahead);
-                self.plans.quota(self.key.tier).scale.units(nanos).ceil.max(1)
+    fn wait_for_another(&self, slot: Slot, bucket: &Bucket) -> u64 {
+        match slot {
+            Slot::Free { .. } => 0,
+            // Somebody is about to write a key there, and what that key will owe is not known; unless nobody goes on with it.
+            Slot::Claimed { ticket, .. } => {
+                if bucket.tickets().wrapping_sub(ticket) > PATIENCE {
+                    1
+                } else {
+                    u64::MAX
+                }
             }
+            Slot::Timed { tier, time, .. } => match time.ahead_of(self.plans.span(tier, self.now).floor) {
+                0 => 0,
+                ahead => {
+                    let nanos = self.plans.quota(tier).scale.nanos(ahead);
+                    self.plans.quota(self.key.tier).scale.units(nanos).ceil.max(1)
+                }
+            },
         }
     }
 
@@ -200,12 +236,6 @@ impl<'a> Ask<'a> {
 /// A slot's word as it stands.
 #[derive(Clone, Copy)]
 struct Raw(u64);
-
-impl Raw {
-    fn of(slot: Slot) -> Self {
-        Self(slot.encode())
-    }
-}
 
 impl Meaning for Raw {
     #[inline]

@@ -17,7 +17,7 @@
 //! that one of the two sees the other.)
 //!
 //! *Nobody waits.* A swap that fails was beaten by another's. Whoever stops halfway leaves a claim, which anybody with its tag
-//! goes on with, and which makes room after [`PATIENCE`] tickets.
+//! goes on with, and which makes room after some tickets ([`PATIENCE`](super::bucket::PATIENCE)).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -25,14 +25,12 @@ use alloc::vec::Vec;
 use crate::cell::{Cell, Meaning, full_fence};
 use crate::limiter::keyed::bucket::{Ask, Bucket, Key, SLOTS};
 use crate::limiter::keyed::plan::{Moment, Plans};
-use crate::limiter::keyed::word::{Slot, has_tag, tier_of};
+use crate::limiter::keyed::word::{Slot, has_tag, is_a_quota, tier_of};
 use crate::limiter::rules::Verdict;
 use crate::limiter::word::Tat;
 
 /// Keys a bucket is meant to hold: the rest of its slots is room for chance.
 const MEANT: usize = 4;
-/// So many tickets later a claim is taken for one that nobody goes on with.
-const PATIENCE: u32 = 64;
 
 /// A fixed number of buckets.
 #[derive(Debug)]
@@ -61,25 +59,33 @@ struct Places<'a> {
 /// What there is for a key.
 enum Found<'a> {
     Quota(&'a Cell),
-    Claim(Claim<'a>),
-    Room(Room<'a>),
+    Claim(Claim),
+    Room(Room),
 }
 
 /// A slot that is claimed for the key.
-struct Claim<'a> {
+struct Claim {
     place: usize,
-    slot: &'a Cell,
     word: u64,
 }
 
 /// A place that may be claimed, and what it held.
-struct Room<'a> {
+struct Room {
     place: usize,
-    slot: &'a Cell,
     seen: u64,
-    evicts: bool,
-    /// In the asking key's units.
-    wait: u64,
+    /// Twice the units of the asking key until it is free, and one more away from home.
+    rank: u64,
+}
+
+impl Room {
+    const fn wait(&self) -> u64 {
+        self.rank / 2
+    }
+
+    /// Whether a live key holds it.
+    const fn evicts(&self) -> bool {
+        self.wait() > 0 && is_a_quota(self.seen)
+    }
 }
 
 impl Table {
@@ -142,15 +148,15 @@ impl Table {
                 // Nothing is taken, so nothing need be written.
                 _ if key.n == 0 => return answer((Tat(ask.floor), Verdict::Admitted), evicted),
                 Found::Claim(claim) => claim,
-                Found::Room(Room { evicts: true, wait, .. }) if !evict => return Err(wait),
+                Found::Room(room) if room.evicts() && !evict => return Err(room.wait()),
                 Found::Room(room) => {
                     let bucket = places.bucket(room.place);
                     let claim = Slot::Claimed { tag: key.tag, ticket: bucket.ticket() };
-                    if !bucket.replace(room.slot, room.seen, claim) {
+                    if !bucket.replace(places.slot(room.place), room.seen, claim) {
                         continue;
                     }
-                    evicted += u64::from(room.evicts);
-                    Claim { place: room.place, slot: room.slot, word: claim.encode() }
+                    evicted += u64::from(room.evicts());
+                    Claim { place: room.place, word: claim.encode() }
                 }
             };
             if let Some(taken) = places.settle(&claim, &ask) {
@@ -204,14 +210,16 @@ const fn spread(tag: u16) -> u64 {
 
 impl<'a> Places<'a> {
     /// The later of the two buckets' times, both brought to it.
+    #[inline]
     fn at(&self, now: Moment, plans: &Plans) -> Moment {
+        let [low, high] = self.buckets;
         let mut at = now;
         loop {
-            let later = self.each().map(|bucket| bucket.at(at, plans)).max_by_key(|there| there.nanos);
-            match later {
-                Some(later) if later.nanos > at.nanos => at = later,
-                _ => return at,
+            let there = high.at(low.at(at, plans), plans);
+            if there.nanos <= at.nanos {
+                return at;
             }
+            at = there;
         }
     }
 
@@ -229,75 +237,60 @@ impl<'a> Places<'a> {
         if place < SLOTS { low } else { high }
     }
 
-    fn at_home(&self, place: usize) -> bool {
-        place / SLOTS == self.home
+    #[expect(clippy::indexing_slicing, reason = "a remainder by the number of slots")]
+    fn slot(&self, place: usize) -> &'a Cell {
+        &self.bucket(place).slots()[place % SLOTS]
     }
 
     /// What there is for this key: its quota; or its claim, in the earliest place; or a place to claim. That is a free one or
     /// one whose key has recovered, at home before elsewhere; else the one whose key would recover soonest.
+    #[inline]
     fn survey(&self, ask: &Ask<'_>) -> Found<'a> {
-        let mut claim = None;
-        // What is sought is the least: free at home, free elsewhere, then by the wait.
-        let (mut least, mut room) = (u64::MAX, None);
-        for (place, slot) in self.slots() {
-            let word = slot.load();
-            let cost = match Slot::decode(word) {
-                Slot::Timed { tag, .. } if tag == ask.key.tag => return Found::Quota(slot),
-                Slot::Claimed { tag, .. } if tag == ask.key.tag => {
-                    claim.get_or_insert(Claim { place, slot, word });
-                    continue;
+        // Each word is read once: what was another's is still that, or its place is not claimed.
+        let seen = self.buckets.map(Bucket::words);
+        let seen = seen.get(..self.count).unwrap_or(&seen);
+        if let Some(own) = self.own(seen, ask.key.tag) {
+            return own;
+        }
+        let mut best = Room { place: 0, seen: 0, rank: u64::MAX };
+        for (half, (words, bucket)) in seen.iter().zip(self.buckets).enumerate() {
+            let away = u64::from(half != self.home);
+            for (number, word) in words.iter().enumerate() {
+                let rank = ask.wait_for_place(*word, bucket).saturating_mul(2) | away;
+                if rank <= best.rank {
+                    best = Room { place: half * SLOTS + number, seen: *word, rank };
                 }
-                Slot::Timed { tier, time, .. } => ask.wait_for(tier, time),
-                Slot::Free { .. } => 0,
-                Slot::Claimed { ticket, .. } => self.cost_of_a_claim(place, ticket),
-            };
-            let cost = if cost == 0 { u64::from(!self.at_home(place)) } else { cost.saturating_add(1) };
-            if cost < least || room.is_none() {
-                let evicts = cost > 1 && matches!(Slot::decode(word), Slot::Timed { .. });
-                (least, room) =
-                    (cost, Some(Room { place, slot, seen: word, evicts, wait: cost.saturating_sub(1) }));
             }
         }
-        match (claim, room) {
-            (Some(claim), _) => Found::Claim(claim),
-            (None, Some(room)) => Found::Room(room),
-            // There are always slots.
-            (None, None) => self.survey(ask),
-        }
+        Found::Room(best)
     }
 
-    /// Somebody is about to write a key there, and what that key will owe is not known; unless nobody goes on with it.
-    #[cold]
-    fn cost_of_a_claim(&self, place: usize, ticket: u32) -> u64 {
-        let age = self.bucket(place).tickets().wrapping_sub(ticket);
-        if age > PATIENCE { 1 } else { u64::MAX }
+    /// The key's quota, or its claim in the earliest place.
+    #[inline]
+    fn own(&self, seen: &[[u64; SLOTS]], tag: u16) -> Option<Found<'a>> {
+        let words = seen.as_flattened();
+        if !words.iter().fold(false, |found, word| found | has_tag(*word, tag)) {
+            return None;
+        }
+        // A free slot bears tag 0, as few keys do.
+        let mut tagged = words.iter().copied().enumerate().filter(|(_, word)| has_tag(*word, tag));
+        if let Some((place, _)) = tagged.clone().find(|(_, word)| is_a_quota(*word)) {
+            return Some(Found::Quota(self.slot(place)));
+        }
+        let (place, word) = tagged.find(|(_, word)| !Slot::decode(*word).is_free())?;
+        Some(Found::Claim(Claim { place, word }))
     }
 
     /// Steps 2 and 3; nothing where somebody else was faster.
-    fn settle(&self, claim: &Claim<'_>, ask: &Ask<'_>) -> Option<(Tat, Verdict)> {
+    #[inline]
+    fn settle(&self, claim: &Claim, ask: &Ask<'_>) -> Option<(Tat, Verdict)> {
         full_fence();
-        for (place, other) in self.slots().filter(|(place, _)| *place != claim.place) {
-            let word = other.load();
-            if !has_tag(word, ask.key.tag) {
-                continue;
-            }
-            match Slot::decode(word) {
-                Slot::Timed { .. } => {
-                    self.withdraw(claim);
-                    return None;
-                }
-                Slot::Claimed { .. } if place < claim.place => {
-                    self.withdraw(claim);
-                    return None;
-                }
-                Slot::Claimed { .. } => {
-                    let bucket = self.bucket(place);
-                    if !bucket.replace(other, word, Slot::Free { ticket: bucket.ticket() }) {
-                        return None;
-                    }
-                }
-                Slot::Free { .. } => {}
-            }
+        let mut alone = true;
+        for (half, bucket) in self.each().enumerate() {
+            alone &= !bucket.another_bears(ask.key.tag, claim.place.wrapping_sub(half * SLOTS));
+        }
+        if !alone && !self.is_first(claim, ask.key.tag) {
+            return None;
         }
         let (tat, verdict) = ask.take_first();
         if verdict != Verdict::Admitted {
@@ -305,11 +298,38 @@ impl<'a> Places<'a> {
             self.withdraw(claim);
             return Some((tat, verdict));
         }
-        self.bucket(claim.place).replace(claim.slot, claim.word, ask.timed(tat)).then_some((tat, verdict))
+        self.bucket(claim.place)
+            .replace(self.slot(claim.place), claim.word, ask.timed(tat))
+            .then_some((tat, verdict))
     }
 
-    fn withdraw(&self, claim: &Claim<'_>) {
+    /// Whether the claim goes before all else of its key, once later claims are emptied; withdraws it where it does not.
+    #[cold]
+    fn is_first(&self, claim: &Claim, tag: u16) -> bool {
+        for (place, other) in self.slots().filter(|(place, _)| *place != claim.place) {
+            let word = other.load();
+            if !has_tag(word, tag) {
+                continue;
+            }
+            match Slot::decode(word) {
+                Slot::Claimed { .. } if place > claim.place => {
+                    let bucket = self.bucket(place);
+                    if !bucket.replace(other, word, Slot::Free { ticket: bucket.ticket() }) {
+                        return false;
+                    }
+                }
+                Slot::Timed { .. } | Slot::Claimed { .. } => {
+                    self.withdraw(claim);
+                    return false;
+                }
+                Slot::Free { .. } => {}
+            }
+        }
+        true
+    }
+
+    fn withdraw(&self, claim: &Claim) {
         let bucket = self.bucket(claim.place);
-        bucket.replace(claim.slot, claim.word, Slot::Free { ticket: bucket.ticket() });
+        bucket.replace(self.slot(claim.place), claim.word, Slot::Free { ticket: bucket.ticket() });
     }
 }

@@ -27,6 +27,8 @@ const TIMED: Field = TIER.above(1);
 const TAG: Field = TIMED.above(16);
 /// Tag and kind together: what a hit looks for.
 const TIMED_TAG: Field = TIER.above(17);
+/// Tier and kind together.
+const TIMED_TIER: Field = TIME.above(4);
 const TICKET: Field = Field::lowest(32);
 const _: () = assert!(TAG.end() == u64::BITS && TIMED_TAG.end() == u64::BITS, "the fields tile the word");
 
@@ -44,6 +46,12 @@ pub(super) enum Slot {
     Free { ticket: u32 },
     Claimed { tag: u16, ticket: u32 },
     Timed { tag: u16, tier: u8, time: Wrapping },
+}
+
+impl Slot {
+    pub(super) const fn is_free(self) -> bool {
+        matches!(self, Self::Free { .. })
+    }
 }
 
 /// An arrival time of which the lowest bits are kept.
@@ -68,6 +76,17 @@ impl Wrapping {
 #[inline]
 pub(super) const fn is_timed(word: u64, tag: u16) -> bool {
     TIMED_TAG.get(word) == (tag as u64) << 1 | 1
+}
+
+/// Whether a slot's word is a key's quota.
+pub(super) const fn is_a_quota(word: u64) -> bool {
+    TIMED.get(word) == 1
+}
+
+/// Whether a slot's word is a key's quota in this tier.
+#[inline]
+pub(super) const fn is_timed_in(word: u64, tier: u8) -> bool {
+    TIMED_TIER.get(word) == TIERS as u64 | tier as u64
 }
 
 /// Whether a slot's word has this tag, whatever it is; a free slot has tag 0.
