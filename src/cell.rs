@@ -32,6 +32,13 @@ impl Cell {
         }
     }
 
+    const_fn! {
+        /// A word that is not fresh at the beginning.
+        pub(crate) const fn holding(word: u64) -> Self {
+            Self(AtomicU64::new(word))
+        }
+    }
+
     /// The raw word.
     #[inline]
     pub(crate) fn load(&self) -> u64 {

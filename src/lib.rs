@@ -14,6 +14,7 @@ extern crate alloc;
 pub mod breaker;
 pub mod limiter;
 pub mod observe;
+pub mod pressure;
 pub mod sleep;
 pub mod time;
 
@@ -41,3 +42,4 @@ pub use invalid::{InvalidPolicy, Value};
 #[cfg(feature = "alloc")]
 pub use limiter::KeyedRateLimiter;
 pub use limiter::RateLimiter;
+pub use pressure::LoadShedder;

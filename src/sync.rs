@@ -177,6 +177,81 @@ impl<T> core::fmt::Debug for Swap<T> {
     }
 }
 
+/// Wakes those who listen. Whoever listens, then looks, then waits, misses nothing that is changed before a ring.
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub(crate) struct Bell {
+    #[cfg(not(fusebox_loom))]
+    inner: event_listener::Event,
+    // The waking is the library's protocol, not ours; each access is a schedule point.
+    #[cfg(fusebox_loom)]
+    inner: std::sync::OnceLock<loom::sync::Mutex<Rung>>,
+}
+
+/// How often it rang, and who is to be woken.
+#[cfg(fusebox_loom)]
+#[derive(Default)]
+struct Rung {
+    times: u64,
+    listening: alloc::vec::Vec<core::task::Waker>,
+}
+
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+impl Bell {
+    pub(crate) const fn new() -> Self {
+        #[cfg(not(fusebox_loom))]
+        return Self { inner: event_listener::Event::new() };
+        #[cfg(fusebox_loom)]
+        return Self { inner: std::sync::OnceLock::new() };
+    }
+
+    /// Ready once it has rung after this call.
+    #[cfg(not(fusebox_loom))]
+    pub(crate) fn listen(&self) -> event_listener::EventListener {
+        self.inner.listen()
+    }
+
+    /// Ready once it has rung after this call.
+    #[cfg(fusebox_loom)]
+    pub(crate) fn listen(&self) -> impl Future<Output = ()> {
+        let times = self.rung().times;
+        core::future::poll_fn(move |context| {
+            let mut rung = self.rung();
+            if rung.times != times {
+                return core::task::Poll::Ready(());
+            }
+            rung.listening.push(context.waker().clone());
+            core::task::Poll::Pending
+        })
+    }
+
+    pub(crate) fn ring(&self) {
+        #[cfg(not(fusebox_loom))]
+        self.inner.notify(usize::MAX);
+        #[cfg(fusebox_loom)]
+        {
+            let listening = {
+                let mut rung = self.rung();
+                rung.times += 1;
+                core::mem::take(&mut rung.listening)
+            };
+            listening.into_iter().for_each(core::task::Waker::wake);
+        }
+    }
+
+    #[cfg(fusebox_loom)]
+    fn rung(&self) -> loom::sync::MutexGuard<'_, Rung> {
+        let inner = self.inner.get_or_init(loom::sync::Mutex::default);
+        inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+impl core::fmt::Debug for Bell {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Bell")
+    }
+}
+
 /// How many threads the machine runs at once; one where nobody can tell.
 #[cfg(feature = "alloc")]
 pub(crate) fn parallelism() -> usize {

@@ -1,0 +1,540 @@
+//! Backpressure: a load shedder that takes in no more than it can serve, and what matters most first.
+//!
+//! It has so many slots, and each priority may fill a share of them: what matters less is shed while what matters more still
+//! finds room. One atomic word holds depth, capacity and closing; a slot is taken by one compare-and-swap that cannot exceed
+//! the limit, and given back once, by whatever drops the permit.
+//!
+//! ```
+//! use fusebox::pressure::{Capacity, LoadShedder, Priority, Refused};
+//!
+//! static SLOTS: LoadShedder = LoadShedder::new(Capacity::of(256).constant());
+//!
+//! fn handle(priority: Priority) -> u16 {
+//!     match SLOTS.admit(priority) {
+//!         Ok(_permit) => 200, // serve; the slot is free again when the permit is dropped
+//!         Err(Refused::Shed(shed)) => {
+//!             eprintln!("{shed}");
+//!             503
+//!         }
+//!         Err(_) => 503,
+//!     }
+//! }
+//! assert_eq!(handle(Priority::Normal), 200);
+//! ```
+//!
+//! # One shedder for each thing that fills up
+//!
+//! It is a `static`, or lives in the state that all requests share. One that is made anew per request sheds nothing.
+//!
+//! | do | cost |
+//! |---|---|
+//! | [`admit`](LoadShedder::admit) and drop | one compare-and-swap each, on one line; no clock, no allocation |
+//! | be shed | one load |
+//! | the same, adaptive | and one clock reading each, and counts on the thread's own line |
+//! | `admit_within` | as `admit`, where a slot is free; else a place in the waiting room |
+
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+mod drain;
+mod counts;
+mod event;
+mod form;
+mod outcome;
+mod permit;
+mod policy;
+mod priority;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+mod queue;
+mod rules;
+#[cfg(all(test, not(fusebox_loom)))]
+mod tests;
+mod word;
+
+use core::fmt;
+
+use crate::cell::Cell;
+use crate::invalid::InvalidPolicy;
+use crate::observe::{self, Observer};
+use crate::sync::{Shown, const_fn};
+use crate::time::{DEFAULT_CLOCK, DefaultClock, Instant, TimeSource};
+
+pub use counts::{Counters, Counting, Counts};
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub use drain::{Left, Shutdown, Stopped};
+pub use event::{Event, Why};
+pub use form::{Fixed, Form};
+pub use outcome::{Closed, Late, Look, Refused, Shed};
+pub use permit::{Holder, Outcome, Permit};
+pub use policy::{Capacity, CapacityBuilder};
+pub use priority::{Priority, UnknownPriority};
+
+use counts::Kind;
+use permit::Grant;
+use rules::{Freed, Verdict};
+use word::Slots;
+
+/// A load shedder; see the [module](self).
+///
+/// | parameter | what | unless told otherwise |
+/// |---|---|---|
+/// | `F` | the [`Form`]: [`Fixed`], `Adaptive` | [`Fixed`] |
+/// | `C` | a [`Clock`](crate::time::Clock), for those who adapt or wait | `StdClock`; without `std` none |
+/// | `O` | an [`Observer`] of [`Event`]s | `()`: nobody |
+/// | `N` | [`Counters`] | `()`: it does not count |
+pub struct LoadShedder<F: Form = Fixed, C = DefaultClock, O = (), N = ()> {
+    slots: Cell,
+    highest: Shown,
+    /// Not zero: in shadow.
+    shadow: Shown,
+    form: F,
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+    drained: crate::sync::Bell,
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+    queue: crate::sync::Once<queue::Queue>,
+    clock: C,
+    observer: O,
+    counters: N,
+}
+
+/// A permit that holds its shedder by `Arc`, for tasks of their own.
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub type OwnedPermit<F = Fixed, C = DefaultClock, O = (), N = ()> =
+    Permit<alloc::sync::Arc<LoadShedder<F, C, O, N>>>;
+
+impl LoadShedder {
+    const_fn! {
+        /// All slots free, with the default clock, no observer, no counters. Cannot fail: a capacity is checked when it is
+        /// built.
+        #[must_use]
+        pub const fn new(capacity: Capacity) -> Self {
+            Self::with_parts(capacity, DEFAULT_CLOCK, (), ())
+        }
+    }
+}
+
+impl<C, O, N> LoadShedder<Fixed, C, O, N> {
+    const_fn! {
+        /// All slots free, of these parts: for a `static` with an observer, counters or another clock.
+        ///
+        /// # Examples
+        /// ```
+        /// use fusebox::pressure::{Capacity, Counters, Fixed, LoadShedder, Priority};
+        /// use fusebox::time::StdClock;
+        ///
+        /// static SLOTS: LoadShedder<Fixed, StdClock, (), Counters> =
+        ///     LoadShedder::with_parts(Capacity::of(64).constant(), StdClock, (), Counters::new());
+        /// drop(SLOTS.admit(Priority::Low));
+        /// assert_eq!(SLOTS.counts().admitted_in_all(), 1);
+        /// ```
+        pub const fn with_parts(capacity: Capacity, clock: C, observer: O, counters: N) -> Self {
+            Self::of(Fixed { told: capacity }, capacity.slots(), clock, observer, counters)
+        }
+    }
+}
+
+impl<F: Form, C, O, N> LoadShedder<F, C, O, N> {
+    const_fn! {
+        const fn of(form: F, slots: u32, clock: C, observer: O, counters: N) -> Self {
+            Self {
+                slots: Cell::holding(Slots::fresh(slots).word()),
+                highest: Shown::zero(),
+                shadow: Shown::zero(),
+                form,
+                #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+                drained: crate::sync::Bell::new(),
+                #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+                queue: crate::sync::Once::new(),
+                clock,
+                observer,
+                counters,
+            }
+        }
+    }
+
+    /// The same shedder with this clock. Made before its first use, while all slots are free.
+    #[must_use]
+    pub fn with_clock<D>(self, clock: D) -> LoadShedder<F, D, O, N> {
+        let slots = self.slots().capacity;
+        LoadShedder::of(self.form, slots, clock, self.observer, self.counters)
+    }
+
+    /// The same shedder, told to this observer.
+    #[must_use]
+    pub fn with_observer<D>(self, observer: D) -> LoadShedder<F, C, D, N> {
+        let slots = self.slots().capacity;
+        LoadShedder::of(self.form, slots, self.clock, observer, self.counters)
+    }
+
+    /// The same shedder with [`Counters`].
+    #[must_use]
+    pub fn counted(self) -> LoadShedder<F, C, O, Counters> {
+        let slots = self.slots().capacity;
+        LoadShedder::of(self.form, slots, self.clock, self.observer, Counters::new())
+    }
+
+    /// How it stands.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
+    ///
+    /// let shedder = LoadShedder::new(Capacity::of(8).constant());
+    /// let both = (shedder.admit(Priority::High), shedder.admit(Priority::Low));
+    /// drop(both);
+    /// let look = shedder.look();
+    /// assert_eq!((look.depth, look.highest, look.capacity, look.closed), (0, 2, 8, false));
+    /// ```
+    #[must_use]
+    pub fn look(&self) -> Look {
+        let Slots { depth, capacity, waiting, closed } = self.slots();
+        Look { depth, capacity, waiting, highest: self.highest(), closed }
+    }
+
+    /// How many slots may be taken once one of this priority has been admitted, at the present capacity.
+    #[must_use]
+    pub fn limit(&self, priority: Priority) -> u32 {
+        self.form.told().shares.limit(priority, self.slots().capacity)
+    }
+
+    /// Its clock.
+    pub const fn clock(&self) -> &C {
+        &self.clock
+    }
+
+    /// Who is told.
+    pub const fn observer(&self) -> &O {
+        &self.observer
+    }
+
+    /// In shadow it decides, counts and tells what it would have refused, and lets it through. What is let through so
+    /// holds no slot, and its outcome says nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
+    ///
+    /// let shedder = LoadShedder::new(Capacity::of(1).constant()).counted();
+    /// shedder.set_shadow(true);
+    /// let calls: Vec<_> = (0..5).map(|_| shedder.admit(Priority::Normal).unwrap()).collect();
+    /// assert_eq!((shedder.look().depth, shedder.counts().shadowed), (1, 4));
+    /// drop(calls);
+    /// assert_eq!(shedder.look().depth, 0);
+    /// ```
+    pub fn set_shadow(&self, on: bool) {
+        self.shadow.set(on.into());
+    }
+
+    /// Whether it is in shadow.
+    #[must_use]
+    pub fn is_shadow(&self) -> bool {
+        self.shadow.get() != 0
+    }
+
+    /// Whether it is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.slots().closed
+    }
+
+    fn slots(&self) -> Slots {
+        self.slots.view()
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a depth is what was put in")]
+    fn highest(&self) -> u32 {
+        self.highest.get() as u32
+    }
+}
+
+impl<F: Form, C, O, const LANES: usize> LoadShedder<F, C, O, Counters<LANES>> {
+    /// What it did so far, as sums over its lanes.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counters.read()
+    }
+}
+
+impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N> {
+    /// Takes a slot for work of this priority, if fewer than its limit are taken.
+    ///
+    /// # Errors
+    /// The facts of the refusal.
+    #[inline]
+    pub fn admit(&self, priority: Priority) -> Result<Permit<&Self>, Refused> {
+        Ok(Permit::new(self, self.take(priority, || self.clock.time())?))
+    }
+
+    /// As `admit`, at this instant: the shedder's clock is not read.
+    ///
+    /// # Errors
+    /// The facts of the refusal.
+    #[inline]
+    pub fn admit_at(&self, priority: Priority, now: Instant) -> Result<Permit<&Self>, Refused> {
+        Ok(Permit::new(self, self.take(priority, || Some(now))?))
+    }
+
+    /// As `admit`, with a permit that holds the shedder: for a task or a thread of its own.
+    ///
+    /// # Errors
+    /// The facts of the refusal.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
+    ///
+    /// let shedder = Arc::new(LoadShedder::new(Capacity::of(4).constant()));
+    /// let permit = shedder.admit_owned(Priority::Normal).unwrap();
+    /// std::thread::spawn(move || permit.success()).join().unwrap();
+    /// assert_eq!(shedder.look().depth, 0);
+    /// ```
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+    #[inline]
+    pub fn admit_owned(
+        self: &alloc::sync::Arc<Self>,
+        priority: Priority,
+    ) -> Result<OwnedPermit<F, C, O, N>, Refused> {
+        let grant = self.take(priority, || self.clock.time())?;
+        Ok(Permit::new(alloc::sync::Arc::clone(self), grant))
+    }
+
+    /// As `admit_owned`, at this instant.
+    ///
+    /// # Errors
+    /// The facts of the refusal.
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+    #[inline]
+    pub fn admit_owned_at(
+        self: &alloc::sync::Arc<Self>,
+        priority: Priority,
+        now: Instant,
+    ) -> Result<OwnedPermit<F, C, O, N>, Refused> {
+        let grant = self.take(priority, || Some(now))?;
+        Ok(Permit::new(alloc::sync::Arc::clone(self), grant))
+    }
+
+    /// Calls `f` in a slot, and gives the slot back: an `Ok` was a success, an `Err` says nothing.
+    ///
+    /// # Errors
+    /// The facts of the refusal; `f` was not called then.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
+    ///
+    /// let shedder = LoadShedder::new(Capacity::of(4).constant());
+    /// let served: Result<u16, std::io::Error> = shedder.call(Priority::Normal, || Ok(200)).unwrap();
+    /// assert_eq!(served.unwrap(), 200);
+    /// ```
+    #[inline]
+    pub fn call<T, E>(
+        &self,
+        priority: Priority,
+        f: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Result<T, E>, Refused> {
+        let permit = self.admit(priority)?;
+        let served = f();
+        permit.record(if served.is_ok() { Outcome::Success } else { Outcome::Ignored });
+        Ok(served)
+    }
+
+    /// As [`call`](Self::call), for a future: given up, it gives the slot back.
+    ///
+    /// # Errors
+    /// The facts of the refusal; the future was not polled then.
+    pub async fn call_async<T, E>(
+        &self,
+        priority: Priority,
+        future: impl Future<Output = Result<T, E>>,
+    ) -> Result<Result<T, E>, Refused> {
+        let permit = self.admit(priority)?;
+        let served = future.await;
+        permit.record(if served.is_ok() { Outcome::Success } else { Outcome::Ignored });
+        Ok(served)
+    }
+
+    /// Admits nobody any more, for good. Permits that are out stay valid.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
+    ///
+    /// let shedder = LoadShedder::new(Capacity::of(4).constant());
+    /// let permit = shedder.admit(Priority::Normal).unwrap();
+    /// shedder.close();
+    /// assert!(shedder.admit(Priority::Critical).unwrap_err().is_closed());
+    /// assert_eq!(shedder.look().depth, 1);
+    /// # drop(permit);
+    /// ```
+    pub fn close(&self) {
+        let was = self.slots.apply(|slots: Slots| (Slots { closed: true, ..slots }, slots));
+        if !was.closed {
+            #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+            self.send_home();
+            self.tell(|| Event::Closed { depth: was.depth });
+        }
+    }
+
+    #[inline]
+    fn take(
+        &self,
+        priority: Priority,
+        time: impl FnOnce() -> Option<Instant>,
+    ) -> Result<Grant<F::Stamp>, Refused> {
+        let shares = self.form.told().shares;
+        let verdict =
+            self.slots.apply(|slots: Slots| rules::admit(slots, shares.limit(priority, slots.capacity)));
+        if let Verdict::Admitted { depth } = verdict {
+            return Ok(self.granted(priority, depth, time));
+        }
+        self.refused(refusal(verdict, priority))?;
+        Ok(Grant { stamp: self.form.stamp(|| None), priority, shadowed: true })
+    }
+
+    /// A slot was taken.
+    #[inline]
+    fn granted(
+        &self,
+        priority: Priority,
+        depth: u32,
+        time: impl FnOnce() -> Option<Instant>,
+    ) -> Grant<F::Stamp> {
+        if depth > self.highest() {
+            self.highest.raise(depth.into());
+        }
+        self.form.admitted(depth);
+        self.counters.add(Kind::Admitted(priority));
+        Grant { stamp: self.form.stamp(time), priority, shadowed: false }
+    }
+
+    /// Counts and tells a refusal; it is none in shadow.
+    #[inline]
+    fn refused(&self, refused: Refused) -> Result<(), Refused> {
+        if self.is_shadow() {
+            self.counters.add(Kind::Admitted(refused.priority()));
+            self.counters.add(Kind::Shadowed);
+            self.tell(|| Event::WouldRefuse(refused));
+            return Ok(());
+        }
+        self.counters.add(match refused {
+            Refused::Shed(shed) => Kind::Shed(shed.priority),
+            Refused::Late(late) => Kind::Late(late.priority),
+            Refused::Closed(_) => Kind::Closed,
+        });
+        self.tell(|| Event::Refused(refused));
+        Err(refused)
+    }
+
+    /// A permit is over.
+    #[inline]
+    fn end(&self, grant: Grant<F::Stamp>, outcome: Outcome, at: Option<Instant>) {
+        if grant.shadowed {
+            return;
+        }
+        self.counters.add(match outcome {
+            Outcome::Success => Kind::Succeeded,
+            Outcome::Overload => Kind::Overloaded,
+            Outcome::Ignored => Kind::Ignored,
+        });
+        let stands = || {
+            let Slots { depth, capacity, .. } = self.slots();
+            (depth, capacity)
+        };
+        let time = || at.or_else(|| self.clock.time());
+        if let Some((to, why)) = self.form.ended(grant.stamp, outcome, stands, time) {
+            self.resize(to, why);
+        }
+        match self.slots.apply(rules::release) {
+            Freed::Free { drained: false } => {}
+            freed => self.after_release(freed),
+        }
+    }
+
+    /// Somebody waits for the slot, or for the last one.
+    #[cold]
+    fn after_release(&self, freed: Freed) {
+        #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+        match freed {
+            Freed::Free { .. } => self.drained.ring(),
+            Freed::Wanted => self.hand_on(),
+        }
+        // Nobody can wait.
+        #[cfg(not(all(feature = "alloc", target_has_atomic = "ptr")))]
+        let _ = freed;
+    }
+
+    /// Changes the capacity; says what it was.
+    #[cold]
+    fn resize(&self, to: u32, why: Why) -> u32 {
+        let was = self.slots.apply(|slots: Slots| (Slots { capacity: to, ..slots }, slots));
+        #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+        if was.waiting > 0 && to > was.capacity {
+            self.serve();
+        }
+        if was.capacity != to {
+            self.tell(|| Event::Resized { from: was.capacity, to, why });
+        }
+        was.capacity
+    }
+
+    #[inline]
+    fn tell(&self, event: impl FnOnce() -> Event) {
+        if self.observer.listens() {
+            self.notice(&event());
+        }
+    }
+
+    #[cold]
+    fn notice(&self, event: &Event) {
+        if !observe::told(&self.observer, event) {
+            self.counters.add(Kind::HookPanicked);
+        }
+    }
+}
+
+impl<C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<Fixed, C, O, N> {
+    /// Changes the capacity to so many slots; says how many they were. Lowering it revokes no permit: until enough are back,
+    /// nobody is admitted.
+    ///
+    /// # Errors
+    /// No slots, or more than 16 777 215; nothing is changed then.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
+    ///
+    /// let shedder = LoadShedder::new(Capacity::of(2).constant());
+    /// let permits = (shedder.admit(Priority::Critical), shedder.admit(Priority::Critical));
+    /// assert_eq!(shedder.set_capacity(1), Ok(2));
+    /// assert_eq!(shedder.look().depth, 2);
+    /// drop(permits.0);
+    /// assert!(shedder.admit(Priority::Critical).is_err());
+    /// drop(permits.1);
+    /// assert!(shedder.admit(Priority::Critical).is_ok());
+    /// ```
+    pub fn set_capacity(&self, slots: u32) -> Result<u32, InvalidPolicy> {
+        let told = Capacity::of(slots).build()?;
+        Ok(self.resize(told.slots(), Why::ByHand))
+    }
+}
+
+/// The facts of a verdict that admits nobody.
+#[inline]
+fn refusal(verdict: Verdict, priority: Priority) -> Refused {
+    match verdict {
+        Verdict::Admitted { depth } | Verdict::Closed { depth } => Refused::Closed(Closed { depth, priority }),
+        Verdict::Shed { depth, limit } => Refused::Shed(Shed { depth, limit, priority }),
+    }
+}
+
+impl<F: Form, C, O, N> fmt::Debug for LoadShedder<F, C, O, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Slots { depth, capacity, waiting, closed } = self.slots();
+        f.debug_struct("LoadShedder")
+            .field("depth", &depth)
+            .field("capacity", &capacity)
+            .field("waiting", &waiting)
+            .field("closed", &closed)
+            .field("shadow", &self.is_shadow())
+            .finish_non_exhaustive()
+    }
+}

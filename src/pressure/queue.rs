@@ -1,0 +1,388 @@
+//! The waiting room: so many seats, of which the highest priority is served first, and within one whoever came first.
+//!
+//! ```text
+//!  63    62     60 59                                        0
+//! ┌────────┬───────┬──────────────────────────────────────────┐
+//! │ state 2│ prio 3│ ticket                                 59│
+//! └────────┴───────┴──────────────────────────────────────────┘
+//! ```
+//!
+//! | state | what | who ends it |
+//! |---|---|---|
+//! | empty | the zero word | whoever sits down |
+//! | waiting | somebody waits, since this ticket | whoever has a slot for it; or the waiter, who leaves |
+//! | granted | a slot was handed to it | the waiter |
+//!
+//! A waiter sits down, then counts itself in the shedder's word, by the very swap that finds no slot free. A release that
+//! finds somebody counted keeps the slot taken and hands it to the best seat. Where it finds none, it gives the slot up, and
+//! then looks once more.
+//!
+//! *Nobody is forgotten.* Take a waiter, and the swap that counted it. A release whose swap came before that one left a slot
+//! free, and the waiter's swap would have taken it. One that came later reads what that swap (or a later one) wrote, so it sees
+//! the seat taken, at its last look if not before.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
+
+use crate::bits::Field;
+use crate::cell::{Cell, Meaning};
+use crate::observe::Observer;
+use crate::pressure::counts::Counting;
+use crate::pressure::event::Event;
+use crate::pressure::form::Form;
+use crate::pressure::outcome::{Late, Refused};
+use crate::pressure::permit::{Grant, Permit};
+use crate::pressure::priority::Priority;
+use crate::pressure::rules::{self, Verdict};
+use crate::pressure::word::Slots;
+use crate::pressure::{LoadShedder, refusal};
+use crate::sleep::Sleep;
+use crate::sync::{Bell, Shown};
+use crate::time::{Clock, Instant, TimeSource, saturating_nanos};
+
+const TICKET: Field = Field::lowest(59);
+const PRIORITY: Field = TICKET.above(3);
+const STATE: Field = PRIORITY.above(2);
+const _: () = assert!(STATE.end() == u64::BITS, "the fields tile the word");
+
+const EMPTY: u64 = 0;
+const WAITING: u64 = 1;
+const GRANTED: u64 = 2;
+
+/// The seats. Made when somebody first waits.
+#[derive(Debug)]
+pub(super) struct Queue {
+    seats: Box<[Seat]>,
+    tickets: Cell,
+    /// Since when there always was somebody.
+    standing_since: Shown,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Seat {
+    state: Cell,
+    bell: Bell,
+}
+
+/// What a seat's word means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seated {
+    state: u64,
+    priority: u64,
+    ticket: u64,
+}
+
+impl Meaning for Seated {
+    fn encode(self) -> u64 {
+        STATE.put(self.state) | PRIORITY.put(self.priority) | TICKET.put_wrapping(self.ticket)
+    }
+
+    fn decode(word: u64) -> Self {
+        Self { state: STATE.get(word), priority: PRIORITY.get(word), ticket: TICKET.get(word) }
+    }
+}
+
+/// How many came.
+#[derive(Clone, Copy)]
+struct Tickets(u64);
+
+impl Meaning for Tickets {
+    fn encode(self) -> u64 {
+        self.0
+    }
+
+    fn decode(word: u64) -> Self {
+        Self(word)
+    }
+}
+
+impl Queue {
+    fn new(seats: u32) -> Self {
+        let seat = |_| Seat { state: Cell::fresh(), bell: Bell::new() };
+        Self {
+            seats: (0..seats).map(seat).collect::<Vec<_>>().into_boxed_slice(),
+            tickets: Cell::fresh(),
+            standing_since: Shown::zero(),
+        }
+    }
+
+    /// A seat of one's own, if there is one.
+    fn sit(&self, priority: Priority) -> Option<(&Seat, Seated)> {
+        let ticket = self.tickets.apply(|Tickets(given)| (Tickets(given.wrapping_add(1)), given));
+        let seated = Seated { state: WAITING, priority: priority as u64, ticket };
+        let seat = self.seats.iter().find(|seat| seat.state.replace(EMPTY, seated.encode()))?;
+        Some((seat, seated))
+    }
+
+    /// Who is to be served next.
+    fn best(&self) -> Option<(&Seat, Seated)> {
+        self.seats
+            .iter()
+            .map(|seat| (seat, seat.state.view::<Seated>()))
+            .filter(|(_, seated)| seated.state == WAITING)
+            .max_by_key(|(_, seated)| (seated.priority, core::cmp::Reverse(seated.ticket)))
+    }
+}
+
+impl Seat {
+    /// Hands a slot to who sits here, if it still waits.
+    fn grant(&self, seated: Seated) -> bool {
+        let granted = self.state.replace(seated.encode(), Seated { state: GRANTED, ..seated }.encode());
+        if granted {
+            self.bell.ring();
+        }
+        granted
+    }
+
+    /// Leaves the seat; says whether a slot had been handed to it.
+    fn leave(&self) -> bool {
+        self.state.apply(|seated: Seated| (Seated { state: EMPTY, priority: 0, ticket: 0 }, seated.state == GRANTED))
+    }
+}
+
+impl Seated {
+    fn rank(self) -> Priority {
+        let [background, low, normal, high, critical] = Priority::ALL;
+        match self.priority {
+            0 => background,
+            1 => low,
+            2 => normal,
+            3 => high,
+            _ => critical,
+        }
+    }
+}
+
+impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N> {
+    /// Gives a slot that is taken to the best waiter, or up.
+    #[cold]
+    pub(super) fn hand_on(&self) {
+        let shares = self.form.told().shares;
+        while let Some((seat, seated)) = self.queue.get().and_then(Queue::best) {
+            let slots = self.slots();
+            // One of the taken slots is the one in hand.
+            if slots.closed || slots.depth > shares.limit(seated.rank(), slots.capacity) {
+                break;
+            }
+            if seat.grant(seated) {
+                return;
+            }
+        }
+        let left = self.slots.apply(|slots: Slots| {
+            let left = rules::give_up(slots);
+            (left, left)
+        });
+        if left.closed && left.depth == 0 {
+            self.drained.ring();
+        }
+        if left.waiting > 0 {
+            self.serve();
+        }
+    }
+
+    /// Gives free slots to waiters, the best first.
+    #[cold]
+    pub(super) fn serve(&self) {
+        let shares = self.form.told().shares;
+        while let Some((seat, seated)) = self.queue.get().and_then(Queue::best) {
+            let verdict = self
+                .slots
+                .apply(|slots: Slots| rules::admit(slots, shares.limit(seated.rank(), slots.capacity)));
+            match verdict {
+                Verdict::Admitted { .. } if seat.grant(seated) => {}
+                // Who sat there has left meanwhile: the slot is in hand.
+                Verdict::Admitted { .. } => return self.hand_on(),
+                Verdict::Shed { .. } | Verdict::Closed { .. } => return,
+            }
+        }
+    }
+
+    /// Wakes all who wait, to be told that it is closed.
+    pub(super) fn send_home(&self) {
+        // A drain may have begun before.
+        self.drained.ring();
+        if let Some(queue) = self.queue.get() {
+            queue.seats.iter().for_each(|seat| seat.bell.ring());
+        }
+    }
+}
+
+impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N> {
+    /// Takes a slot for work of this priority, or waits for one, for so long at most.
+    ///
+    /// Of those who wait the highest priority is served first, and within one whoever came first. As many wait as the
+    /// [waiting room](crate::pressure::CapacityBuilder::waiting_room) holds; others are shed at once. Dropping the future leaves the queue; a
+    /// slot that was handed to it already goes to the next one. Needs no runtime; a free slot costs what `admit` costs.
+    ///
+    /// # Errors
+    /// The facts of the refusal: `Shed` where the waiting room is full, `Late` where the time was over, or would have been before
+    /// the call is served ([`service_time`](crate::pressure::CapacityBuilder::service_time),
+    /// [`codel`](crate::pressure::CapacityBuilder::codel)), `Closed`.
+    ///
+    /// # Examples
+    /// ```
+    /// use core::time::Duration;
+    /// use fusebox::pressure::{Capacity, LoadShedder, Priority, Refused};
+    ///
+    /// let shedder = LoadShedder::new(Capacity::of(1).constant());
+    /// let sleeper = |wait: Duration| async move { std::thread::sleep(wait) }; // a runtime's own sleep, in earnest
+    /// futures::executor::block_on(async {
+    ///     let first = shedder.admit_within(Priority::Normal, Duration::from_millis(1), &sleeper).await.unwrap();
+    ///     let second = shedder.admit_within(Priority::Normal, Duration::from_millis(1), &sleeper).await;
+    ///     assert!(matches!(second, Err(Refused::Late(_))));
+    ///     first.success();
+    /// });
+    /// ```
+    pub async fn admit_within<S: Sleep>(
+        &self,
+        priority: Priority,
+        longest: Duration,
+        sleeper: &S,
+    ) -> Result<Permit<&Self>, Refused> {
+        Ok(Permit::new(self, self.take_within(priority, longest, sleeper).await?))
+    }
+
+    /// As [`admit_within`](Self::admit_within), with a permit that holds the shedder.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn admit_owned_within<S: Sleep>(
+        self: &alloc::sync::Arc<Self>,
+        priority: Priority,
+        longest: Duration,
+        sleeper: &S,
+    ) -> Result<crate::pressure::OwnedPermit<F, C, O, N>, Refused> {
+        let grant = self.take_within(priority, longest, sleeper).await?;
+        Ok(Permit::new(alloc::sync::Arc::clone(self), grant))
+    }
+
+    async fn take_within<S: Sleep>(
+        &self,
+        priority: Priority,
+        longest: Duration,
+        sleeper: &S,
+    ) -> Result<Grant<F::Stamp>, Refused> {
+        let shares = self.form.told().shares;
+        let limit = |slots: Slots| shares.limit(priority, slots.capacity);
+        let admit = |slots: Slots| rules::admit(slots, limit(slots));
+        let shed = match self.slots.apply(admit) {
+            Verdict::Admitted { depth } => return Ok(self.granted(priority, depth, || Some(self.clock.now()))),
+            verdict => refusal(verdict, priority),
+        };
+        let began = self.clock.now();
+        let room = self.form.told().room;
+        if shed.is_closed() || longest.is_zero() {
+            return self.refused_or_shadowed(shed);
+        }
+        let queue = self.queue.get_or_make(|| Queue::new(room.seats));
+        let Some((seat, _)) = queue.sit(priority) else { return self.refused_or_shadowed(shed) };
+        let mut sitting = Sitting { shedder: self, seat, counted: false, gone: false };
+        let enqueue = |slots: Slots| {
+            let (next, verdict) = rules::enqueue(slots, limit(slots));
+            (next, (verdict, slots.waiting, next.waiting))
+        };
+        let counted = match self.slots.apply(enqueue) {
+            (Verdict::Admitted { depth }, ..) => {
+                // A slot that was handed to the seat as well goes on when it is left.
+                drop(sitting);
+                return Ok(self.granted(priority, depth, || Some(self.clock.now())));
+            }
+            (Verdict::Shed { .. }, before, after) if after > before => before,
+            (verdict, ..) => {
+                drop(sitting);
+                return self.refused_or_shadowed(refusal(verdict, priority));
+            }
+        };
+        sitting.counted = true;
+        if counted == 0 {
+            queue.standing_since.set(began.as_nanos());
+        }
+        let (patience, stale) = self.patience(queue, began, longest);
+        let mut time = pin!(sleeper.sleep(patience));
+        loop {
+            // First listening, then looking: a grant rings after it is written.
+            let mut rung = pin!(seat.bell.listen());
+            if seat.state.view::<Seated>().state == GRANTED {
+                break;
+            }
+            if self.is_closed() {
+                return self.given_up(&mut sitting, || refusal(Verdict::Closed { depth: self.slots().depth }, priority));
+            }
+            let over = poll_fn(|context| {
+                if rung.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(false);
+                }
+                time.as_mut().poll(context).map(|()| true)
+            });
+            if over.await {
+                let waited = self.clock.now().saturating_since(began);
+                return self.given_up(&mut sitting, || Refused::Late(Late { waited, stale, priority }));
+            }
+        }
+        sitting.leave();
+        Ok(self.granted(priority, self.slots().depth, || Some(self.clock.now())))
+    }
+
+    /// How long to wait, and whether that is less than was asked for.
+    fn patience(&self, queue: &Queue, now: Instant, longest: Duration) -> (Duration, bool) {
+        let room = self.form.told().room;
+        let longest = saturating_nanos(longest);
+        let standing = now.as_nanos().saturating_sub(queue.standing_since.get());
+        let target = if standing > room.interval { room.target } else { u64::MAX };
+        let service = self.form.service().unwrap_or(room.service);
+        let patience = longest.saturating_sub(service).min(target);
+        (Duration::from_nanos(patience), patience < longest)
+    }
+
+    /// Leaves without a slot, unless one was handed over meanwhile.
+    fn given_up(
+        &self,
+        sitting: &mut Sitting<'_, F, C, O, N>,
+        why: impl FnOnce() -> Refused,
+    ) -> Result<Grant<F::Stamp>, Refused> {
+        let refused = why();
+        if sitting.leave() {
+            let depth = self.slots().depth;
+            return Ok(self.granted(refused.priority(), depth, || Some(self.clock.now())));
+        }
+        self.refused_or_shadowed(refused)
+    }
+
+    fn refused_or_shadowed(&self, refused: Refused) -> Result<Grant<F::Stamp>, Refused> {
+        self.refused(refused)?;
+        Ok(Grant { stamp: self.form.stamp(|| None), priority: refused.priority(), shadowed: true })
+    }
+}
+
+/// Somebody who sits in the waiting room, and leaves it whatever happens.
+struct Sitting<'a, F: Form, C: TimeSource, O: Observer<Event>, N: Counting> {
+    shedder: &'a LoadShedder<F, C, O, N>,
+    seat: &'a Seat,
+    counted: bool,
+    gone: bool,
+}
+
+impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> Sitting<'_, F, C, O, N> {
+    /// Leaves; says whether a slot had been handed over, which is the leaver's now.
+    fn leave(&mut self) -> bool {
+        self.gone = true;
+        let granted = self.seat.leave();
+        if self.counted {
+            self.shedder.slots.apply(|slots: Slots| (rules::leave(slots), ()));
+        }
+        granted
+    }
+}
+
+impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> Drop for Sitting<'_, F, C, O, N> {
+    fn drop(&mut self) {
+        if !self.gone && self.leave() {
+            self.shedder.hand_on();
+        }
+    }
+}
