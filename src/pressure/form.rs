@@ -2,8 +2,38 @@
 
 use crate::pressure::policy::Capacity;
 
-/// How a shedder's capacity comes about: [`Fixed`], or by itself (`Adaptive`, with `alloc`). Sealed.
+/// How a shedder's capacity comes about: [`Fixed`], or by itself ([`Adaptive`](crate::pressure::Adaptive)). Sealed.
 pub trait Form: sealed::Sense {}
+
+/// A change of the capacity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resize {
+    /// By hand, whatever it is now.
+    To(u32),
+    /// If it still is what this followed from.
+    Exactly { from: u32, to: u32 },
+    /// A tenth less, whatever it is now.
+    BackOff { floor: u32 },
+}
+
+impl Resize {
+    pub(super) const fn of(self, capacity: u32) -> u32 {
+        match self {
+            Self::To(slots) => slots,
+            Self::Exactly { from, to } => {
+                if from == capacity {
+                    to
+                } else {
+                    capacity
+                }
+            }
+            Self::BackOff { floor } => {
+                let less = capacity - capacity.div_ceil(10);
+                if less > floor { less } else { floor }
+            }
+        }
+    }
+}
 
 /// The capacity is what it was told.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +44,7 @@ pub struct Fixed {
 impl Form for Fixed {}
 
 pub(super) mod sealed {
-    use super::Fixed;
+    use super::{Fixed, Resize};
     use crate::pressure::event::Why;
     use crate::pressure::permit::Outcome;
     use crate::pressure::policy::Capacity;
@@ -37,14 +67,14 @@ pub(super) mod sealed {
         /// A slot was taken as the `depth`-th.
         fn admitted(&self, depth: u32);
 
-        /// A call ended. The capacity that follows from that, if it is another one than this.
+        /// A call ended. The change of the capacity that follows from that; `stands` gives depth and capacity.
         fn ended(
             &self,
             stamp: Self::Stamp,
             outcome: Outcome,
-            capacity: impl Fn() -> (u32, u32),
+            stands: impl Fn() -> (u32, u32),
             time: impl FnOnce() -> Option<Instant>,
-        ) -> Option<(u32, Why)>;
+        ) -> Option<(Resize, Why)>;
     }
 
     impl Sense for Fixed {
@@ -72,7 +102,7 @@ pub(super) mod sealed {
             _: Outcome,
             _: impl Fn() -> (u32, u32),
             _: impl FnOnce() -> Option<Instant>,
-        ) -> Option<(u32, Why)> {
+        ) -> Option<(Resize, Why)> {
             None
         }
     }

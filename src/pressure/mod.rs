@@ -33,9 +33,10 @@
 //! | the same, adaptive | and one clock reading each, and counts on the thread's own line |
 //! | `admit_within` | as `admit`, where a slot is free; else a place in the waiting room |
 
+mod adapt;
+mod counts;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 mod drain;
-mod counts;
 mod event;
 mod form;
 mod outcome;
@@ -57,6 +58,7 @@ use crate::observe::{self, Observer};
 use crate::sync::{Shown, const_fn};
 use crate::time::{DEFAULT_CLOCK, DefaultClock, Instant, TimeSource};
 
+pub use adapt::{Adaptation, AdaptationBuilder, Adaptive, Algorithm};
 pub use counts::{Counters, Counting, Counts};
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use drain::{Left, Shutdown, Stopped};
@@ -68,6 +70,7 @@ pub use policy::{Capacity, CapacityBuilder};
 pub use priority::{Priority, UnknownPriority};
 
 use counts::Kind;
+use form::Resize;
 use permit::Grant;
 use rules::{Freed, Verdict};
 use word::Slots;
@@ -76,7 +79,7 @@ use word::Slots;
 ///
 /// | parameter | what | unless told otherwise |
 /// |---|---|---|
-/// | `F` | the [`Form`]: [`Fixed`], `Adaptive` | [`Fixed`] |
+/// | `F` | the [`Form`]: [`Fixed`], [`Adaptive`] | [`Fixed`] |
 /// | `C` | a [`Clock`](crate::time::Clock), for those who adapt or wait | `StdClock`; without `std` none |
 /// | `O` | an [`Observer`] of [`Event`]s | `()`: nobody |
 /// | `N` | [`Counters`] | `()`: it does not count |
@@ -440,8 +443,8 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
             (depth, capacity)
         };
         let time = || at.or_else(|| self.clock.time());
-        if let Some((to, why)) = self.form.ended(grant.stamp, outcome, stands, time) {
-            self.resize(to, why);
+        if let Some((resize, why)) = self.form.ended(grant.stamp, outcome, stands, time) {
+            self.resize(resize, why);
         }
         match self.slots.apply(rules::release) {
             Freed::Free { drained: false } => {}
@@ -464,16 +467,22 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
 
     /// Changes the capacity; says what it was.
     #[cold]
-    fn resize(&self, to: u32, why: Why) -> u32 {
-        let was = self.slots.apply(|slots: Slots| (Slots { capacity: to, ..slots }, slots));
+    fn resize(&self, resize: Resize, why: Why) -> u32 {
+        let (from, to, waiting) = self.slots.apply(|slots: Slots| {
+            let to = resize.of(slots.capacity);
+            (Slots { capacity: to, ..slots }, (slots.capacity, to, slots.waiting))
+        });
         #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-        if was.waiting > 0 && to > was.capacity {
+        if waiting > 0 && to > from {
             self.serve();
         }
-        if was.capacity != to {
-            self.tell(|| Event::Resized { from: was.capacity, to, why });
+        // Nobody can wait.
+        #[cfg(not(all(feature = "alloc", target_has_atomic = "ptr")))]
+        let _ = waiting;
+        if from != to {
+            self.tell(|| Event::Resized { from, to, why });
         }
-        was.capacity
+        from
     }
 
     #[inline]
@@ -513,7 +522,7 @@ impl<C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<Fixed, C, O, N>
     /// ```
     pub fn set_capacity(&self, slots: u32) -> Result<u32, InvalidPolicy> {
         let told = Capacity::of(slots).build()?;
-        Ok(self.resize(told.slots(), Why::ByHand))
+        Ok(self.resize(Resize::To(told.slots()), Why::ByHand))
     }
 }
 
@@ -521,7 +530,9 @@ impl<C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<Fixed, C, O, N>
 #[inline]
 fn refusal(verdict: Verdict, priority: Priority) -> Refused {
     match verdict {
-        Verdict::Admitted { depth } | Verdict::Closed { depth } => Refused::Closed(Closed { depth, priority }),
+        Verdict::Admitted { depth } | Verdict::Closed { depth } => {
+            Refused::Closed(Closed { depth, priority })
+        }
         Verdict::Shed { depth, limit } => Refused::Shed(Shed { depth, limit, priority }),
     }
 }

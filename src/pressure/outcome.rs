@@ -81,7 +81,11 @@ impl fmt::Display for Refused {
 
 impl fmt::Display for Shed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "shed: {} slots are taken, and {} priority may fill {}", self.depth, self.priority, self.limit)
+        write!(
+            f,
+            "shed: {} slots are taken, and {} priority may fill {}",
+            self.depth, self.priority, self.limit
+        )
     }
 }
 

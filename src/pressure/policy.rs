@@ -87,11 +87,6 @@ impl Capacity {
     pub const fn waiting_room(&self) -> u32 {
         self.room.seats
     }
-
-    /// The same with other slots, which are in range.
-    pub(super) const fn with_slots(self, slots: u32) -> Self {
-        Self { slots, ..self }
-    }
 }
 
 impl Shares {
@@ -163,8 +158,18 @@ impl CapacityBuilder {
             Some((target, interval)) => (saturating_nanos(target), saturating_nanos(interval)),
             None => (u64::MAX, u64::MAX),
         };
-        refuse_unless!(target >= 1, "codel", Value::Duration(Duration::ZERO), "must have a target above zero");
-        refuse_unless!(interval >= 1, "codel", Value::Duration(Duration::ZERO), "must have an interval above zero");
+        refuse_unless!(
+            target >= 1,
+            "codel",
+            Value::Duration(Duration::ZERO),
+            "must have a target above zero"
+        );
+        refuse_unless!(
+            interval >= 1,
+            "codel",
+            Value::Duration(Duration::ZERO),
+            "must have an interval above zero"
+        );
         let room = Room { seats: self.seats, service: saturating_nanos(self.service), target, interval };
         match shares(self.thresholds) {
             Ok(shares) => Ok(Capacity { slots: self.slots, shares, room }),
@@ -219,6 +224,9 @@ const fn shares(told: [f64; 5]) -> Result<Shares, InvalidPolicy> {
 impl fmt::Debug for Capacity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limits = Priority::ALL.map(|priority| self.limit(priority));
-        f.debug_struct("Capacity").field("slots", &self.slots).field("limits", &limits).finish_non_exhaustive()
+        f.debug_struct("Capacity")
+            .field("slots", &self.slots)
+            .field("limits", &limits)
+            .finish_non_exhaustive()
     }
 }

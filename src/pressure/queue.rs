@@ -141,7 +141,9 @@ impl Seat {
 
     /// Leaves the seat; says whether a slot had been handed to it.
     fn leave(&self) -> bool {
-        self.state.apply(|seated: Seated| (Seated { state: EMPTY, priority: 0, ticket: 0 }, seated.state == GRANTED))
+        self.state.apply(|seated: Seated| {
+            (Seated { state: EMPTY, priority: 0, ticket: 0 }, seated.state == GRANTED)
+        })
     }
 }
 
@@ -271,7 +273,9 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N>
         let limit = |slots: Slots| shares.limit(priority, slots.capacity);
         let admit = |slots: Slots| rules::admit(slots, limit(slots));
         let shed = match self.slots.apply(admit) {
-            Verdict::Admitted { depth } => return Ok(self.granted(priority, depth, || Some(self.clock.now()))),
+            Verdict::Admitted { depth } => {
+                return Ok(self.granted(priority, depth, || Some(self.clock.now())));
+            }
             verdict => refusal(verdict, priority),
         };
         let began = self.clock.now();
@@ -311,7 +315,9 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N>
                 break;
             }
             if self.is_closed() {
-                return self.given_up(&mut sitting, || refusal(Verdict::Closed { depth: self.slots().depth }, priority));
+                return self.given_up(&mut sitting, || {
+                    refusal(Verdict::Closed { depth: self.slots().depth }, priority)
+                });
             }
             let over = poll_fn(|context| {
                 if rung.as_mut().poll(context).is_ready() {

@@ -19,10 +19,17 @@ use crate::pressure::word::{MOST_WAITING, Slots};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It was taken, as the `depth`-th.
-    Admitted { depth: u32 },
+    Admitted {
+        depth: u32,
+    },
     /// There is none for this priority.
-    Shed { depth: u32, limit: u32 },
-    Closed { depth: u32 },
+    Shed {
+        depth: u32,
+        limit: u32,
+    },
+    Closed {
+        depth: u32,
+    },
 }
 
 /// What became of a slot that is given back.

@@ -1,0 +1,284 @@
+//! A capacity that finds itself: latencies are summed up on lanes, and one thread a window draws the conclusion.
+//!
+//! A sample is two additions on the thread's own lane and one look at the window's end. Whoever first comes after that end takes
+//! the window, by one swap, and works out the next capacity, while all others go on. Sums are never reset: a window is what
+//! was added since the last one was taken, so no sample is lost or counted twice.
+
+mod policy;
+mod rules;
+#[cfg(all(test, not(any(fusebox_loom, fusebox_fuzz))))]
+mod tests;
+
+use crate::cell::{Cell, Meaning};
+use crate::lanes::Tallies;
+use crate::pressure::LoadShedder;
+use crate::pressure::event::Why;
+use crate::pressure::form::{Form, Resize, sealed};
+use crate::pressure::permit::Outcome;
+use crate::pressure::policy::Capacity;
+use crate::sync::{Shown, const_fn};
+use crate::time::{DEFAULT_CLOCK, Instant};
+
+pub use policy::{Adaptation, AdaptationBuilder, Algorithm};
+
+use rules::{Known, Window};
+
+/// The capacity follows from the latencies and outcomes that permits tell.
+///
+/// # Examples
+/// ```
+/// use fusebox::pressure::{Adaptation, Adaptive, Capacity, LoadShedder, Priority};
+///
+/// static CALLS: LoadShedder<Adaptive> =
+///     LoadShedder::adaptive(Adaptation::of(Capacity::of(20).constant()).constant());
+///
+/// let permit = CALLS.admit(Priority::Normal).unwrap();
+/// // … the call …
+/// permit.success();
+/// assert_eq!(CALLS.look().capacity, 20, "one latency says little");
+/// ```
+#[derive(Debug)]
+pub struct Adaptive {
+    told: Adaptation,
+    sums: Tallies<2, 8>,
+    /// When the window ends; `TAKEN` while somebody works it out.
+    ends: Cell,
+    /// When the last congestion event was answered.
+    backed_off: Cell,
+    /// The most slots taken at once in this window.
+    peak: Shown,
+    memory: Memory,
+}
+
+/// What only the thread that has taken the window writes.
+#[derive(Debug)]
+struct Memory {
+    began: Shown,
+    samples: Shown,
+    nanos: Shown,
+    mean: Shown,
+    baseline: Shown,
+    lowest: Shown,
+    /// What the limit is beyond whole slots, in 2^-16.
+    fraction: Shown,
+}
+
+const SAMPLES: usize = 0;
+const NANOS: usize = 1;
+const TAKEN: u64 = u64::MAX;
+
+/// An instant, in nanoseconds.
+#[derive(Clone, Copy)]
+struct At(u64);
+
+impl Meaning for At {
+    #[inline]
+    fn encode(self) -> u64 {
+        self.0
+    }
+
+    #[inline]
+    fn decode(word: u64) -> Self {
+        Self(word)
+    }
+}
+
+impl Form for Adaptive {}
+
+impl LoadShedder<Adaptive> {
+    const_fn! {
+        /// A shedder whose capacity finds itself, with the default clock, no observer, no counters.
+        ///
+        /// Latencies are what permits tell by [`success`](crate::pressure::Permit::success); congestion is what they tell by
+        /// [`overload`](crate::pressure::Permit::overload). Without a clock (`NoClock`) use the `…_at(now)` methods: a call whose beginning or end has no instant
+        /// says nothing.
+        #[must_use]
+        pub const fn adaptive(adaptation: Adaptation) -> Self {
+            Self::adaptive_with_parts(adaptation, DEFAULT_CLOCK, (), ())
+        }
+    }
+}
+
+impl<C, O, N> LoadShedder<Adaptive, C, O, N> {
+    const_fn! {
+        /// A shedder whose capacity finds itself, of these parts: for a `static` with an observer, counters or another clock.
+        pub const fn adaptive_with_parts(adaptation: Adaptation, clock: C, observer: O, counters: N) -> Self {
+            Self::of(Adaptive::new(adaptation), adaptation.capacity().slots(), clock, observer, counters)
+        }
+    }
+
+    /// What it was told.
+    pub const fn adaptation(&self) -> Adaptation {
+        self.form.told
+    }
+
+    /// The latency of a service that is not overloaded, as far as was measured.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::pressure::{Adaptation, Capacity, LoadShedder};
+    ///
+    /// let adaptation = Adaptation::of(Capacity::of(20).build()?).build()?;
+    /// assert_eq!(LoadShedder::adaptive(adaptation).baseline(), None);
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
+    #[must_use]
+    pub fn baseline(&self) -> Option<core::time::Duration> {
+        let nanos = self.form.memory.baseline.get();
+        (nanos > 0).then(|| core::time::Duration::from_nanos(nanos))
+    }
+
+    /// Forgets the baseline latency: the next window's mean is the new one. For a service that is slower from now on, and is
+    /// meant to be.
+    pub fn forget_baseline(&self) {
+        self.form.memory.baseline.set(0);
+        self.form.memory.lowest.set(0);
+    }
+}
+
+impl Adaptive {
+    const_fn! {
+        const fn new(told: Adaptation) -> Self {
+            Self {
+                told,
+                sums: Tallies::zero(),
+                ends: Cell::fresh(),
+                backed_off: Cell::fresh(),
+                peak: Shown::zero(),
+                memory: Memory {
+                    began: Shown::zero(),
+                    samples: Shown::zero(),
+                    nanos: Shown::zero(),
+                    mean: Shown::zero(),
+                    baseline: Shown::zero(),
+                    lowest: Shown::zero(),
+                    fraction: Shown::zero(),
+                },
+            }
+        }
+    }
+
+    /// One latency more; the capacity that follows, where it ends a window.
+    #[inline]
+    fn sample(&self, latency: u64, now: u64, stands: impl Fn() -> (u32, u32)) -> Option<(Resize, Why)> {
+        self.sums.add_both((SAMPLES, 1), (NANOS, latency.max(1)));
+        let ends = self.ends.load();
+        if now >= ends && ends != TAKEN { self.take(ends, now, stands) } else { None }
+    }
+
+    /// The window is over: whoever wins it works it out.
+    #[cold]
+    fn take(&self, ends: u64, now: u64, stands: impl Fn() -> (u32, u32)) -> Option<(Resize, Why)> {
+        if !self.ends.replace(ends, TAKEN) {
+            return None;
+        }
+        let (resize, next) = self.worked_out(ends, now, stands);
+        self.ends.replace(TAKEN, next.min(TAKEN - 1));
+        resize.map(|resize| (resize, Why::Latency))
+    }
+
+    /// The capacity that follows from this window, and when the next one ends.
+    fn worked_out(&self, ends: u64, now: u64, stands: impl Fn() -> (u32, u32)) -> (Option<Resize>, u64) {
+        let (memory, told) = (&self.memory, &self.told);
+        let (samples, nanos) = (self.sums.sum(SAMPLES), self.sums.sum(NANOS));
+        let (count, sum) =
+            (samples.wrapping_sub(memory.samples.get()), nanos.wrapping_sub(memory.nanos.get()));
+        if ends == 0 || count < told.samples {
+            // The very first sample only says when the first window begins.
+            if ends == 0 {
+                memory.began.set(now);
+            }
+            return (None, now.saturating_add(told.window));
+        }
+        let (depth, capacity) = stands();
+        let peak = self.peak.get().max(depth.into());
+        let fraction = rules::nanos(memory.fraction.get()) / FRACTION;
+        let window = Window {
+            mean: rules::nanos(sum) / rules::nanos(count),
+            lasted: rules::nanos(now.saturating_sub(memory.began.get())),
+            used: peak * 2 >= u64::from(capacity),
+        };
+        let known = Known {
+            limit: f64::from(capacity) + fraction,
+            baseline: rules::nanos(memory.baseline.get()),
+            lowest: rules::nanos(memory.lowest.get()),
+        };
+        let next = rules::next(told, known, window);
+        memory.samples.set(samples);
+        memory.nanos.set(nanos);
+        memory.began.set(now);
+        memory.mean.set(saturating(window.mean));
+        memory.baseline.set(saturating(next.baseline).max(1));
+        memory.lowest.set(saturating(next.lowest).max(1));
+        self.peak.set(depth.into());
+        let to = rules::whole(next.limit);
+        memory.fraction.set(saturating((next.limit - f64::from(to)) * FRACTION));
+        let resize = (to != capacity).then_some(Resize::Exactly { from: capacity, to });
+        (resize, now.saturating_add(told.window.max(saturating(window.mean * 2.0))))
+    }
+
+    /// A call that began at `began` ended in overload.
+    #[cold]
+    fn overload(&self, began: u64, now: u64) -> Option<(Resize, Why)> {
+        let first = self.backed_off.apply(|At(last): At| {
+            // One that began before the last decrease is part of what was answered by it.
+            let answered = last > 0 && began <= last;
+            if answered { (At(last), false) } else { (At(now.max(1)), true) }
+        });
+        first.then_some((Resize::BackOff { floor: self.told.floor }, Why::Overload))
+    }
+}
+
+const FRACTION: f64 = 65_536.0;
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturates, at zero and at the end"
+)]
+const fn saturating(nanos: f64) -> u64 {
+    nanos as u64
+}
+
+impl sealed::Sense for Adaptive {
+    type Stamp = Option<Instant>;
+
+    #[inline]
+    fn told(&self) -> &Capacity {
+        &self.told.capacity
+    }
+
+    fn service(&self) -> Option<u64> {
+        Some(self.memory.mean.get()).filter(|mean| *mean > 0)
+    }
+
+    #[inline]
+    fn stamp(&self, time: impl FnOnce() -> Option<Instant>) -> Option<Instant> {
+        time()
+    }
+
+    #[inline]
+    fn admitted(&self, depth: u32) {
+        if u64::from(depth) > self.peak.get() {
+            self.peak.raise(depth.into());
+        }
+    }
+
+    #[inline]
+    fn ended(
+        &self,
+        stamp: Option<Instant>,
+        outcome: Outcome,
+        stands: impl Fn() -> (u32, u32),
+        time: impl FnOnce() -> Option<Instant>,
+    ) -> Option<(Resize, Why)> {
+        if outcome == Outcome::Ignored {
+            return None;
+        }
+        let (began, now) = (stamp?.as_nanos(), time()?.as_nanos());
+        match outcome {
+            Outcome::Success => self.sample(now.saturating_sub(began), now, stands),
+            Outcome::Overload | Outcome::Ignored => self.overload(began, now),
+        }
+    }
+}
