@@ -75,7 +75,6 @@ impl Cell {
     }
 
     /// Replaces the word, if it is still what was seen; whether it was.
-    #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn replace(&self, seen: u64, next: u64) -> bool {
         // AcqRel: as in `apply`. Relaxed on failure: what was found instead is not read.

@@ -32,6 +32,13 @@
 //! | be shed | one load |
 //! | the same, adaptive | and one clock reading each, and counts on the thread's own line |
 //! | `admit_within` | as `admit`, where a slot is free; else a place in the waiting room |
+//!
+//! | what | for |
+//! |---|---|
+//! | [`LoadShedder::new`] | a capacity that somebody knows |
+//! | [`LoadShedder::adaptive`] | a capacity that finds itself by latencies |
+//! | [`Throttle`] | the client of a service that sheds |
+//! | `Shutdown` | the graceful stop of a process |
 
 mod adapt;
 mod counts;
@@ -48,6 +55,7 @@ mod queue;
 mod rules;
 #[cfg(all(test, not(fusebox_loom)))]
 mod tests;
+mod throttle;
 mod word;
 
 use core::fmt;
@@ -68,6 +76,9 @@ pub use outcome::{Closed, Late, Look, Refused, Shed};
 pub use permit::{Holder, Outcome, Permit};
 pub use policy::{Capacity, CapacityBuilder};
 pub use priority::{Priority, UnknownPriority};
+pub use throttle::{
+    Attempt, Throttle, ThrottleEvent, ThrottleLook, Throttled, Throttling, ThrottlingBuilder,
+};
 
 use counts::Kind;
 use form::Resize;

@@ -60,7 +60,7 @@ fn baseline(told: &Adaptation, known: Known, window: Window) -> (f64, f64) {
     let moved = if baseline <= 0.0 {
         window.mean
     } else if window.mean < baseline {
-        (baseline + window.mean) / 2.0
+        baseline.midpoint(window.mean)
     } else {
         (baseline * (1.0 + told.drift * window.lasted / A_MINUTE)).min(window.mean)
     };
@@ -70,7 +70,7 @@ fn baseline(told: &Adaptation, known: Known, window: Window) -> (f64, f64) {
 }
 
 fn gradient(limit: f64, baseline: f64, mean: f64) -> f64 {
-    let gradient = (TOLERANCE * baseline / mean).max(0.5).min(1.0);
+    let gradient = (TOLERANCE * baseline / mean).clamp(0.5, 1.0);
     let target = limit * gradient + f64::from(whole(limit).isqrt().max(4));
     limit + (target - limit) * SMOOTHING
 }

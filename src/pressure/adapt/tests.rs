@@ -1,1 +1,191 @@
-//! x
+//! Each promise of an adaptive capacity as a sentence, on the pure rules and through permits.
+
+use std::time::Duration;
+
+use super::rules::{Known, Window, next};
+use super::{Adaptation, Adaptive, Algorithm};
+use crate::pressure::{Capacity, LoadShedder, Outcome, Permit, Priority};
+use crate::time::Instant;
+
+const ALL: [Algorithm; 3] = [Algorithm::Gradient, Algorithm::Vegas, Algorithm::Aimd];
+const MILLI: u64 = 1_000_000;
+
+fn told(algorithm: Algorithm) -> Adaptation {
+    Adaptation::of(Capacity::of(50).constant()).algorithm(algorithm).between(4, 1_000).build().unwrap()
+}
+
+fn window(millis: u64, used: bool) -> Window {
+    Window { mean: (millis * MILLI) as f64, lasted: (100 * MILLI) as f64, used }
+}
+
+fn known(limit: f64) -> Known {
+    Known { limit, baseline: (10 * MILLI) as f64, lowest: (10 * MILLI) as f64 }
+}
+
+/// So many windows of this latency, one after the other.
+fn windows(told: &Adaptation, mut known: Known, millis: u64, count: u32) -> Known {
+    for _ in 0..count {
+        known = next(told, known, window(millis, true));
+    }
+    known
+}
+
+#[test]
+fn it_grows_while_latency_is_what_it_was_and_stops_at_the_ceiling() {
+    for algorithm in ALL {
+        let after = windows(&told(algorithm), known(50.0), 10, 10);
+        assert!(after.limit > 50.0, "{algorithm}: {after:?}");
+        assert!(
+            (windows(&told(algorithm), known(50.0), 10, 10_000).limit - 1_000.0).abs() < 1e-9,
+            "{algorithm}"
+        );
+    }
+}
+
+#[test]
+fn it_does_not_grow_while_the_limit_is_not_used() {
+    for algorithm in ALL {
+        let after = next(&told(algorithm), known(50.0), window(10, false));
+        assert!((after.limit - 50.0).abs() < 1e-9, "{algorithm}: {after:?}");
+    }
+}
+
+#[test]
+fn it_shrinks_when_latency_says_that_calls_queue_and_stops_at_the_floor() {
+    for algorithm in [Algorithm::Gradient, Algorithm::Vegas] {
+        let after = next(&told(algorithm), known(50.0), window(40, true));
+        assert!(after.limit < 50.0, "{algorithm}: {after:?}");
+        let small = Adaptation { floor: 40, ..told(algorithm) };
+        assert!(windows(&small, known(50.0), 4_000, 1_000).limit >= 40.0, "{algorithm}");
+    }
+}
+
+#[test]
+fn a_long_outage_at_four_times_the_latency_does_not_win_back_the_ceiling() {
+    for algorithm in [Algorithm::Gradient, Algorithm::Vegas] {
+        let before = windows(&told(algorithm), known(50.0), 10, 10_000);
+        assert!((before.limit - 1_000.0).abs() < 1e-9, "{algorithm}");
+        // A day of it.
+        let mut outage = before;
+        let mut highest: f64 = 0.0;
+        for passed in 0..864_000 {
+            outage = next(&told(algorithm), outage, window(40, true));
+            highest = if passed > 1_000 { highest.max(outage.limit) } else { highest };
+        }
+        assert!(highest < 150.0, "{algorithm}: up to {highest} again");
+        assert!(outage.baseline <= 2.0 * outage.lowest, "{algorithm}: {outage:?}");
+        let healed = windows(&told(algorithm), outage, 10, 2_000);
+        assert!(healed.limit > 500.0, "{algorithm}: {healed:?}");
+    }
+}
+
+#[test]
+fn what_is_above_the_healthy_latency_is_overload_whatever_was_usual() {
+    for algorithm in ALL {
+        let told = Adaptation { healthy: 20 * MILLI, ..told(algorithm) };
+        let usual = Known { baseline: (30 * MILLI) as f64, lowest: (30 * MILLI) as f64, limit: 50.0 };
+        let after = next(&told, usual, window(30, true));
+        assert!((after.limit - 45.0).abs() < 1e-9, "{algorithm}: {after:?}");
+        assert!(after.baseline <= (20 * MILLI) as f64, "{algorithm}: {after:?}");
+    }
+}
+
+#[test]
+fn numbers_stay_numbers_whatever_was_measured() {
+    for algorithm in ALL {
+        for mean in [1.0, 1e9, 1.8e19] {
+            for baseline in [0.0, 1.0, 1.8e19] {
+                let known = Known { limit: 50.0, baseline, lowest: baseline };
+                let after = next(&told(algorithm), known, Window { mean, lasted: 0.0, used: true });
+                assert!((4.0..=1_000.0).contains(&after.limit), "{algorithm} {mean} {baseline}: {after:?}");
+                assert!(after.baseline.is_finite() && after.baseline > 0.0, "{after:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_can_never_work_is_refused_by_name() {
+    let of = |slots| Adaptation::of(Capacity::of(slots).constant());
+    for (builder, field) in [
+        (of(50).between(0, 100), "floor"),
+        (of(50).between(60, 40), "floor"),
+        (of(50).between(51, 100), "capacity"),
+        (of(50).between(1, 49), "capacity"),
+        (of(50).between(1, 1 << 24), "ceiling"),
+        (of(50).window(Duration::ZERO, 10), "window"),
+        (of(50).window(Duration::from_secs(1), 0), "window"),
+        (of(50).healthy_latency(Duration::ZERO), "healthy_latency"),
+        (of(50).drift(-0.1, 2.0), "drift"),
+        (of(50).drift(f64::NAN, 2.0), "drift"),
+        (of(50).drift(0.1, 0.5), "drift"),
+        (of(50).drift(0.1, f64::INFINITY), "drift"),
+    ] {
+        assert_eq!(builder.build().unwrap_err().field(), field, "{builder:?}");
+    }
+}
+
+fn at(millis: u64) -> Instant {
+    Instant::from_nanos(millis * MILLI)
+}
+
+fn admit(shedder: &LoadShedder<Adaptive>, millis: u64) -> Permit<&LoadShedder<Adaptive>> {
+    shedder.admit_at(Priority::Critical, at(millis)).unwrap()
+}
+
+/// A second of calls of 10 ms each, of which 30 run at once.
+fn a_second(shedder: &LoadShedder<Adaptive>, from: u64, latency: u64) {
+    for millis in (from..from + 1_000).step_by(10) {
+        let calls: Vec<_> = (0..30).map(|_| admit(shedder, millis)).collect();
+        for call in calls {
+            call.record_at(Outcome::Success, at(millis + latency));
+        }
+    }
+}
+
+#[test]
+fn latencies_that_permits_tell_move_the_capacity() {
+    let shedder = LoadShedder::adaptive(told(Algorithm::Gradient));
+    a_second(&shedder, 1, 10);
+    assert_eq!(shedder.baseline(), Some(Duration::from_millis(10)));
+    let grown = shedder.look().capacity;
+    assert!(grown > 50, "{grown}");
+    a_second(&shedder, 2_000, 60);
+    assert!(shedder.look().capacity < grown, "{shedder:?}");
+    shedder.forget_baseline();
+    assert_eq!(shedder.baseline(), None);
+}
+
+#[test]
+fn one_congestion_event_is_one_decrease() {
+    let shedder = LoadShedder::adaptive(told(Algorithm::Aimd));
+    let calls: Vec<_> = (0..40).map(|_| admit(&shedder, 1)).collect();
+    for call in calls {
+        call.record_at(Outcome::Overload, at(20));
+    }
+    assert_eq!(shedder.look().capacity, 45, "forty calls of one event");
+    admit(&shedder, 20).record_at(Outcome::Overload, at(30));
+    assert_eq!(shedder.look().capacity, 45, "begun before it was answered");
+    admit(&shedder, 21).record_at(Outcome::Overload, at(30));
+    assert_eq!(shedder.look().capacity, 40, "a tenth, rounded up");
+}
+
+#[test]
+fn what_is_ignored_or_without_an_instant_says_nothing() {
+    let shedder = LoadShedder::adaptive(told(Algorithm::Gradient)).with_clock(crate::time::NoClock);
+    for _ in 0..1_000 {
+        shedder.admit(Priority::Critical).unwrap().success();
+        drop(shedder.admit_at(Priority::Critical, at(1)));
+        shedder.admit_at(Priority::Critical, at(1)).unwrap().record_at(Outcome::Ignored, at(900));
+    }
+    assert_eq!((shedder.look().capacity, shedder.baseline()), (50, None));
+}
+
+#[test]
+fn a_clock_that_steps_back_measures_nothing_below_zero() {
+    let shedder = LoadShedder::adaptive(told(Algorithm::Vegas));
+    for round in 0..200 {
+        admit(&shedder, 1_000 + round).record_at(Outcome::Success, at(round));
+    }
+    assert!((4..=1_000).contains(&shedder.look().capacity));
+}
