@@ -124,20 +124,6 @@ impl<const KINDS: usize, const LANES: usize> Tallies<KINDS, LANES> {
         }
     }
 
-    /// Adds to two kinds in the same lane.
-    #[inline]
-    pub(crate) fn add_both(&self, one: (usize, u64), other: (usize, u64)) {
-        let lane = mine(LANES);
-        let (Lane::Owned(index) | Lane::Shared(index)) = lane;
-        if let Some(row) = self.0.get(index) {
-            for (kind, n) in [one, other] {
-                if let Some(count) = row.get(kind) {
-                    count.add(lane, n);
-                }
-            }
-        }
-    }
-
     /// The sum over all lanes; exact once the counting threads have been met, otherwise it may lag.
     #[inline]
     pub(crate) fn sum(&self, kind: usize) -> u64 {

@@ -184,7 +184,7 @@ pub(crate) struct Bell {
     inner: event_listener::Event,
     // The waking is the library's protocol, not ours; each access is a schedule point.
     #[cfg(fusebox_loom)]
-    inner: std::sync::OnceLock<loom::sync::Mutex<Rung>>,
+    inner: loom::sync::Mutex<Rung>,
 }
 
 /// How often it rang, and who is to be woken.
@@ -197,11 +197,13 @@ struct Rung {
 
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 impl Bell {
-    pub(crate) const fn new() -> Self {
-        #[cfg(not(fusebox_loom))]
-        return Self { inner: event_listener::Event::new() };
-        #[cfg(fusebox_loom)]
-        return Self { inner: std::sync::OnceLock::new() };
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            #[cfg(not(fusebox_loom))]
+            return Self { inner: event_listener::Event::new() };
+            #[cfg(fusebox_loom)]
+            return Self { inner: loom::sync::Mutex::default() };
+        }
     }
 
     /// Ready once it has rung after this call.
@@ -240,8 +242,7 @@ impl Bell {
 
     #[cfg(fusebox_loom)]
     fn rung(&self) -> loom::sync::MutexGuard<'_, Rung> {
-        let inner = self.inner.get_or_init(loom::sync::Mutex::default);
-        inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

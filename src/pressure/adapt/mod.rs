@@ -1,6 +1,6 @@
 //! A capacity that finds itself: latencies are summed up on lanes, and one thread a window draws the conclusion.
 //!
-//! A sample is two additions on the thread's own lane and one look at the window's end. Whoever first comes after that end takes
+//! A sample is one addition on the thread's own lane and one look at the window's end. Whoever first comes after that end takes
 //! the window, by one swap, and works out the next capacity, while all others go on. Sums are never reset: a window is what
 //! was added since the last one was taken, so no sample is lost or counted twice.
 
@@ -8,6 +8,7 @@ mod policy;
 mod rules;
 #[cfg(all(test, not(any(fusebox_loom, fusebox_fuzz))))]
 mod tests;
+mod word;
 
 use crate::cell::{Cell, Meaning};
 use crate::lanes::Tallies;
@@ -22,6 +23,7 @@ use crate::time::{DEFAULT_CLOCK, Instant};
 pub use policy::{Adaptation, AdaptationBuilder, Algorithm};
 
 use rules::{Known, Window};
+use word::Added;
 
 /// The capacity follows from the latencies and outcomes that permits tell.
 ///
@@ -40,7 +42,7 @@ use rules::{Known, Window};
 #[derive(Debug)]
 pub struct Adaptive {
     told: Adaptation,
-    sums: Tallies<2, 8>,
+    sums: Tallies<1, 8>,
     /// When the window ends; `TAKEN` while somebody works it out.
     ends: Cell,
     /// When the last congestion event was answered.
@@ -54,8 +56,8 @@ pub struct Adaptive {
 #[derive(Debug)]
 struct Memory {
     began: Shown,
-    samples: Shown,
-    nanos: Shown,
+    /// The sums when the last window was taken.
+    sums: Shown,
     mean: Shown,
     baseline: Shown,
     lowest: Shown,
@@ -63,8 +65,6 @@ struct Memory {
     fraction: Shown,
 }
 
-const SAMPLES: usize = 0;
-const NANOS: usize = 1;
 const TAKEN: u64 = u64::MAX;
 
 /// An instant, in nanoseconds.
@@ -147,8 +147,7 @@ impl Adaptive {
                 peak: Shown::zero(),
                 memory: Memory {
                     began: Shown::zero(),
-                    samples: Shown::zero(),
-                    nanos: Shown::zero(),
+                    sums: Shown::zero(),
                     mean: Shown::zero(),
                     baseline: Shown::zero(),
                     lowest: Shown::zero(),
@@ -161,7 +160,7 @@ impl Adaptive {
     /// One latency more; the capacity that follows, where it ends a window.
     #[inline]
     fn sample(&self, latency: u64, now: u64, stands: impl Fn() -> (u32, u32)) -> Option<(Resize, Why)> {
-        self.sums.add_both((SAMPLES, 1), (NANOS, latency.max(1)));
+        self.sums.add(0, word::one(latency));
         let ends = self.ends.load();
         if now >= ends && ends != TAKEN { self.take(ends, now, stands) } else { None }
     }
@@ -180,10 +179,9 @@ impl Adaptive {
     /// The capacity that follows from this window, and when the next one ends.
     fn worked_out(&self, ends: u64, now: u64, stands: impl Fn() -> (u32, u32)) -> (Option<Resize>, u64) {
         let (memory, told) = (&self.memory, &self.told);
-        let (samples, nanos) = (self.sums.sum(SAMPLES), self.sums.sum(NANOS));
-        let (count, sum) =
-            (samples.wrapping_sub(memory.samples.get()), nanos.wrapping_sub(memory.nanos.get()));
-        if ends == 0 || count < told.samples {
+        let sums = self.sums.sum(0);
+        let Added { samples, nanos } = word::between(memory.sums.get(), sums);
+        if ends == 0 || samples < told.samples {
             // The very first sample only says when the first window begins.
             if ends == 0 {
                 memory.began.set(now);
@@ -194,7 +192,7 @@ impl Adaptive {
         let peak = self.peak.get().max(depth.into());
         let fraction = rules::nanos(memory.fraction.get()) / FRACTION;
         let window = Window {
-            mean: rules::nanos(sum) / rules::nanos(count),
+            mean: rules::nanos(nanos.max(1)) / rules::nanos(samples),
             lasted: rules::nanos(now.saturating_sub(memory.began.get())),
             used: peak * 2 >= u64::from(capacity),
         };
@@ -204,8 +202,7 @@ impl Adaptive {
             lowest: rules::nanos(memory.lowest.get()),
         };
         let next = rules::next(told, known, window);
-        memory.samples.set(samples);
-        memory.nanos.set(nanos);
+        memory.sums.set(sums);
         memory.began.set(now);
         memory.mean.set(saturating(window.mean));
         memory.baseline.set(saturating(next.baseline).max(1));

@@ -1,0 +1,84 @@
+//! 1. One thread works a window out, and no sample is lost or counted twice.
+//! 2. One congestion event is one decrease, however many calls tell of it at once.
+//! 3. A window's verdict beside a congestion event does not undo its decrease.
+//! 4. A throttle's counts lose nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fusebox::pressure::{
+    Adaptation, Adaptive, Capacity, LoadShedder, Outcome, Priority, Throttle, Throttling,
+};
+use fusebox::time::{Instant, ManualClock, NoClock};
+
+use crate::harness::{at_once, both_at_once, model, model_within, ms};
+
+type Shedder = LoadShedder<Adaptive, ManualClock>;
+
+/// A window of 10 ms and one sample.
+fn shedder() -> Arc<Shedder> {
+    let capacity = Capacity::of(10).build().unwrap();
+    let adaptation =
+        Adaptation::of(capacity).between(1, 20).window(Duration::from_millis(10), 1).build().unwrap();
+    Arc::new(LoadShedder::adaptive_with_parts(adaptation, ManualClock::new(), (), ()))
+}
+
+fn call(shedder: &Shedder, began: Instant, outcome: Outcome, ended: Instant) {
+    shedder.admit_at(Priority::Critical, began).unwrap().record_at(outcome, ended);
+}
+
+#[test]
+fn one_thread_works_a_window_out_and_no_sample_is_lost() {
+    model_within(2, || {
+        let shedder = shedder();
+        // The first says when the first window begins.
+        call(&shedder, ms(0), Outcome::Success, ms(4));
+        let late = |shedder: &Arc<Shedder>| call(shedder, ms(20), Outcome::Success, ms(28));
+        at_once(&shedder, late, late, late);
+        call(&shedder, ms(100), Outcome::Success, ms(108));
+        // Means of windows: between the one sample of 4 ms and those of 8 ms, and never above.
+        let baseline = shedder.baseline().unwrap();
+        assert!((Duration::from_millis(4)..=Duration::from_millis(8)).contains(&baseline), "{baseline:?}");
+    });
+}
+
+#[test]
+fn one_congestion_event_is_one_decrease_however_many_tell_of_it() {
+    model_within(2, || {
+        let shedder = shedder();
+        let overload = |shedder: &Arc<Shedder>| call(shedder, ms(1), Outcome::Overload, ms(5));
+        at_once(&shedder, overload, overload, overload);
+        assert_eq!(shedder.look().capacity, 9);
+    });
+}
+
+#[test]
+fn a_windows_verdict_does_not_undo_a_decrease() {
+    model(|| {
+        let shedder = shedder();
+        call(&shedder, ms(0), Outcome::Success, ms(4));
+        both_at_once(
+            &shedder,
+            |shedder| call(shedder, ms(1), Outcome::Overload, ms(20)),
+            |shedder| call(shedder, ms(16), Outcome::Success, ms(20)),
+        );
+        // Not used, so the window alone would leave it at 10.
+        assert_eq!(shedder.look().capacity, 9);
+    });
+}
+
+#[test]
+fn a_throttles_counts_lose_nothing() {
+    model_within(2, || {
+        let throttling = Throttling::new().seed(1).build().unwrap();
+        let throttle: Arc<Throttle<NoClock>> = Arc::new(Throttle::with_parts(throttling, NoClock, ()));
+        let ask = |throttle: &Arc<Throttle<NoClock>>| {
+            let sent = throttle.ask_at(ms(1)).is_ok();
+            throttle.accepted_at(ms(1));
+            u64::from(sent)
+        };
+        at_once(&throttle, ask, ask, ask);
+        let look = throttle.look_at(ms(1));
+        assert_eq!((look.requests, look.accepts), (3, 3));
+    });
+}
