@@ -31,6 +31,7 @@ pub fn all() -> Vec<Weakening> {
     all.extend(window_by_time());
     all.extend(lanes());
     all.extend(limiter());
+    all.extend(pressure());
     all
 }
 
@@ -239,6 +240,56 @@ fn limiter() -> Vec<Weakening> {
             "limiter/keyed/table.rs",
             "if !bucket.replace(other, word, Slot::Free { ticket: bucket.ticket() }) {",
             "if bucket.ticket() == u32::MAX {";
+        }
+    }
+}
+
+/// The shedder: slots, the waiting room, a capacity that finds itself.
+fn pressure() -> Vec<Weakening> {
+    weakenings! {
+        "pressure: a store instead of the swap" => "pressure::two_slots_are_never_held_by_three" {
+            "cell.rs",
+            "match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {",
+            "self.0.store(next, Ordering::Release);\n match Ok::<u64, u64>(seen) {";
+        }
+        "pressure: a slot is given back relaxed" => "pressure::one_slot_is_held_by_one" {
+            "cell.rs",
+            "self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire)",
+            "self.0.compare_exchange_weak(seen, next, Ordering::Acquire, Ordering::Acquire)";
+        }
+        "pressure: the check is outside the swap" => "pressure::critical_respects_the_cap_whoever_fills_the_rest" {
+            "pressure/mod.rs",
+            "let verdict =\n            self.slots.apply(|slots: Slots| rules::admit(slots, shares.limit(priority, slots.capacity)));",
+            "let seen = self.slots();
+            let fits = seen.depth < shares.limit(priority, seen.capacity);
+            let verdict =
+            self.slots.apply(|slots: Slots| rules::admit(slots, if fits { u32::MAX } else { 0 }));";
+        }
+        "pressure: the last release rings nobody" => "pressure::a_drain_sees_the_last_release" {
+            "pressure/mod.rs", "Freed::Free { .. } => self.drained.ring(),", "Freed::Free { .. } => {}";
+        }
+        "pressure: who gives a slot up looks no more" => "pressure_queue::a_slot_handed_to_somebody_who_leaves_goes_on" {
+            "pressure/queue.rs", "        if left.waiting > 0 {\n            self.serve();\n        }\n", "";
+        }
+        "pressure: who leaves keeps the slot that was handed to it" => "pressure_queue::a_slot_handed_to_somebody_who_leaves_goes_on" {
+            "pressure/queue.rs", "            self.shedder.hand_on();\n", "";
+        }
+        "pressure: more capacity serves nobody" => "pressure_queue::more_capacity_beside_somebody_who_sits_down_is_not_forgotten" {
+            "pressure/mod.rs", "        if waiting > 0 && to > from {\n            self.serve();", "        if waiting > 0 && to > from {";
+        }
+        "pressure: a closing rings at no seat" => "pressure_queue::a_closing_beside_somebody_who_sits_down_sends_it_home" {
+            "pressure/queue.rs", "            queue.seats.iter().for_each(|seat| seat.bell.ring());\n", "            let _ = queue;\n";
+        }
+        "pressure: a window is worked out by all who come after its end" => "pressure_adaptive::one_thread_works_a_window_out_and_no_sample_is_lost" {
+            "pressure/adapt/mod.rs",
+            "        if !self.ends.replace(ends, TAKEN) {\n            return None;\n        }\n",
+            "";
+        }
+        "pressure: every call tells of its own congestion" => "pressure_adaptive::one_congestion_event_is_one_decrease_however_many_tell_of_it" {
+            "pressure/adapt/mod.rs", "let answered = last > 0 && began <= last;", "let answered = false;";
+        }
+        "pressure: a window's verdict holds whatever happened since" => "pressure_adaptive::a_windows_verdict_does_not_undo_a_decrease" {
+            "pressure/form.rs", "if from == capacity {", "if from > 0 {";
         }
     }
 }

@@ -190,3 +190,16 @@ fn a_clock_that_steps_back_measures_nothing_below_zero() {
     }
     assert!((4..=1_000).contains(&shedder.look().capacity));
 }
+
+#[test]
+fn additive_growth_is_a_slot_each_round_trip() {
+    let told = Adaptation::of(Capacity::of(10).constant()).algorithm(Algorithm::Aimd).between(1, 20);
+    let shedder = LoadShedder::adaptive(told.window(Duration::from_millis(10), 1).build().unwrap());
+    let call = |began, ended| {
+        shedder.admit_at(Priority::Critical, at(began)).unwrap().record_at(Outcome::Success, at(ended))
+    };
+    call(0, 4);
+    let calls = [(); 5].map(|()| shedder.admit_at(Priority::Critical, at(16)).unwrap());
+    calls.map(|call| call.record_at(Outcome::Success, at(20)));
+    assert_eq!(shedder.look().capacity, 14, "four round trips in 16 ms");
+}
