@@ -6,6 +6,8 @@
 
 #[path = "bad_input/limiters.rs"]
 mod limiters;
+#[path = "bad_input/pressure.rs"]
+mod pressure;
 
 use core::fmt::Debug;
 use core::time::Duration;

@@ -135,6 +135,30 @@ const QUOTAS: &[Case] = &[
         "with_period(1, Duration::from_secs(315_360_000)).burst(58)" => "burst must be refilled within"),
 ];
 
+macro_rules! slots {
+    ($name:literal: $misuse:literal, $twin:literal => $says:literal) => {
+        Case {
+            name: $name,
+            misuse: concat!("const _: () = { let _ = ", $misuse, ".constant(); };"),
+            twin: concat!("const _: () = { let _ = ", $twin, ".constant(); };"),
+            says: $says,
+        }
+    };
+}
+
+/// Capacities, adaptations and throttlings in const items.
+const SLOTS: &[Case] = &[
+    slots!("capacity_of_zero": "Capacity::of(0)", "Capacity::of(1)" => "capacity must be from 1 to 16777215"),
+    slots!("thresholds_that_fall": "Capacity::of(9).thresholds([0.5, 0.4, 0.6, 0.8, 1.0])",
+        "Capacity::of(9).thresholds([0.5, 0.5, 0.6, 0.8, 1.0])" => "thresholds must be above 0"),
+    slots!("critical_cut_short": "Capacity::of(9).thresholds([0.5, 0.5, 0.6, 0.8, 0.9])",
+        "Capacity::of(9).thresholds([0.5, 0.5, 0.6, 0.8, 1.0])" => "thresholds must be 1 for Critical"),
+    slots!("floor_above_the_ceiling": "Adaptation::of(Capacity::of(9).constant()).between(10, 9)",
+        "Adaptation::of(Capacity::of(9).constant()).between(9, 9)" => "floor must not be above the ceiling"),
+    slots!("throttle_that_asks_too_little": "Throttling::new().ratio(0.9)", "Throttling::new().ratio(1.0)"
+        => "ratio must be from 1"),
+];
+
 /// What the types forbid.
 const TYPES: &[Case] = &[
     Case {
@@ -191,6 +215,20 @@ const TYPES: &[Case] = &[
         says: "E0382",
     },
     Case {
+        name: "a_slot_given_back_twice",
+        misuse: "let slots = LoadShedder::new(Capacity::of(1).constant());
+            let permit = slots.admit(Priority::Low).unwrap(); permit.success(); drop(permit);",
+        twin: "let slots = LoadShedder::new(Capacity::of(1).constant());
+            let permit = slots.admit(Priority::Low).unwrap(); permit.success();",
+        says: "E0382",
+    },
+    Case {
+        name: "a_capacity_set_by_hand_that_finds_itself",
+        misuse: "let _ = LoadShedder::adaptive(Adaptation::of(Capacity::of(9).constant()).constant()).set_capacity(2);",
+        twin: "let _ = LoadShedder::new(Capacity::of(9).constant()).set_capacity(2);",
+        says: "E0599",
+    },
+    Case {
         name: "a_permit_that_outlives_its_breaker",
         misuse: "let permit = { let breaker = CircuitBreaker::new(Policy::consecutive_failures(1).constant());
             breaker.acquire().unwrap() }; permit.success();",
@@ -202,7 +240,7 @@ const TYPES: &[Case] = &[
 
 #[test]
 fn what_can_never_work_does_not_compile() {
-    let cases: Vec<&Case> = CONSTANTS.iter().chain(QUOTAS).chain(TYPES).collect();
+    let cases: Vec<&Case> = CONSTANTS.iter().chain(QUOTAS).chain(SLOTS).chain(TYPES).collect();
     let package = write_package(&cases);
 
     let twins = check(&package, &cases, "twin");
@@ -257,7 +295,8 @@ fn program(body: &str) -> String {
     format!(
         "#![allow(unused)]\nuse core::time::Duration;\nuse std::sync::Arc;\n\
          use fusebox::breaker::{{CircuitBreaker, FullPolicy, Policy, Window}};\n\
-         use fusebox::limiter::{{Quota, RateLimiter}};\nuse fusebox::time::{{Instant, NoClock}};\nfn main() {{\n    {body}\n}}\n"
+         use fusebox::limiter::{{Quota, RateLimiter}};\n\
+         use fusebox::pressure::{{Adaptation, Capacity, LoadShedder, Priority, Throttling}};\nuse fusebox::time::{{Instant, NoClock}};\nfn main() {{\n    {body}\n}}\n"
     )
 }
 

@@ -17,6 +17,7 @@ mod peers_bugs {
     mod hooks;
     mod keys;
     mod rates;
+    mod shedding;
     mod windows;
 
     use core::time::Duration;

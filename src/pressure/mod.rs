@@ -473,7 +473,7 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
         }
         // Nobody can wait.
         #[cfg(not(all(feature = "alloc", target_has_atomic = "ptr")))]
-        let _ = freed;
+        let _ = (self, freed);
     }
 
     /// Changes the capacity; says what it was.

@@ -13,7 +13,9 @@
 //! | close | | closed | |
 //! | resize(n) | | capacity n | |
 
-use crate::pressure::word::{MOST_WAITING, Slots};
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+use crate::pressure::word::MOST_WAITING;
+use crate::pressure::word::Slots;
 
 /// What became of a request for a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +57,7 @@ pub(super) const fn admit(slots: Slots, limit: u32) -> (Slots, Verdict) {
 }
 
 /// As `admit`; what would be shed waits instead, where there is room in the word.
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub(super) const fn enqueue(slots: Slots, limit: u32) -> (Slots, Verdict) {
     match admit(slots, limit) {
         (_, Verdict::Shed { .. }) if slots.waiting < MOST_WAITING => {
@@ -83,7 +85,7 @@ pub(super) const fn give_up(slots: Slots) -> Slots {
 }
 
 /// One waits no more.
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub(super) const fn leave(slots: Slots) -> Slots {
     Slots { waiting: slots.waiting.saturating_sub(1), ..slots }
 }

@@ -171,12 +171,14 @@ pub(crate) const STEPS: &[Step] = &[
         )
     },
     Step {
-        checks: &["tests/stress.rs", "tests/limiter_stress.rs"],
+        checks: &["tests/stress.rs", "tests/limiter_stress.rs", "tests/pressure_stress.rs"],
         pace: Slow,
         ..step(
             "stress",
             "real threads and clocks, panics and cancellations: the sums come out right",
-            Lines(&["cargo test --release --package fusebox --test stress --test limiter_stress"]),
+            Lines(&[
+                "cargo test --release --package fusebox --test stress --test limiter_stress --test pressure_stress",
+            ]),
         )
     },
     Step {

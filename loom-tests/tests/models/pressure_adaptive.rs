@@ -63,7 +63,7 @@ fn a_windows_verdict_does_not_undo_a_decrease() {
             |shedder| {
                 // Half of the slots are taken, so the window lets it grow: by one for each round trip, four in all.
                 let calls = [(); 5].map(|()| shedder.admit_at(Priority::Critical, ms(16)).unwrap());
-                calls.map(|call| call.record_at(Outcome::Success, ms(20)));
+                calls.into_iter().for_each(|call| call.record_at(Outcome::Success, ms(20)));
             },
         );
         // The decrease after the growth, before it, or between what the growth followed from and itself.

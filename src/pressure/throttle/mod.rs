@@ -4,6 +4,10 @@
 //! last two minutes, and so many of them accepted by the service, the next one is thrown away here with the probability
 //! `max(0, (requests - K * accepts) / (requests + 1))`. A request that is thrown away counts as a request, so that the service is
 //! asked the less the longer it refuses, and yet always now and then.
+//!
+//! Recovery feeds on what is accepted, and takes its time: once the service accepts all again, what is sent grows by half every
+//! quarter of the window (with K = 2). After a window in which nothing was accepted, that is four to eight windows at some hundred
+//! requests a second. A shorter window, or a greater K, is back sooner.
 
 mod policy;
 #[cfg(all(test, not(any(fusebox_loom, fusebox_fuzz))))]
