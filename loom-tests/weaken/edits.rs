@@ -258,7 +258,7 @@ fn pressure() -> Vec<Weakening> {
             "self.0.compare_exchange_weak(seen, next, Ordering::Acquire, Ordering::Acquire)";
         }
         "pressure: the check is outside the swap" => "pressure::critical_respects_the_cap_whoever_fills_the_rest" {
-            "pressure/mod.rs",
+            "pressure/admit.rs",
             "let verdict =\n            self.slots.apply(|slots: Slots| rules::admit(slots, shares.limit(priority, slots.capacity)));",
             "let seen = self.slots();
             let fits = seen.depth < shares.limit(priority, seen.capacity);
@@ -266,7 +266,7 @@ fn pressure() -> Vec<Weakening> {
             self.slots.apply(|slots: Slots| rules::admit(slots, if fits { u32::MAX } else { 0 }));";
         }
         "pressure: the last release rings nobody" => "pressure::a_drain_sees_the_last_release" {
-            "pressure/mod.rs", "Freed::Free { .. } => self.drained.ring(),", "Freed::Free { .. } => {}";
+            "pressure/admit.rs", "Freed::Free { .. } => self.drained.ring(),", "Freed::Free { .. } => {}";
         }
         "pressure: who gives a slot up looks no more" => "pressure_queue::a_slot_handed_to_somebody_who_leaves_goes_on" {
             "pressure/queue.rs", "        if left.waiting > 0 {\n            self.serve();\n        }\n", "";
@@ -275,7 +275,7 @@ fn pressure() -> Vec<Weakening> {
             "pressure/queue.rs", "            self.shedder.hand_on();\n", "";
         }
         "pressure: more capacity serves nobody" => "pressure_queue::more_capacity_beside_somebody_who_sits_down_is_not_forgotten" {
-            "pressure/mod.rs", "        if waiting > 0 && to > from {\n            self.serve();", "        if waiting > 0 && to > from {";
+            "pressure/admit.rs", "        if waiting > 0 && to > from {\n            self.serve();", "        if waiting > 0 && to > from {";
         }
         "pressure: a closing rings at no seat" => "pressure_queue::a_closing_beside_somebody_who_sits_down_sends_it_home" {
             "pressure/queue.rs", "            queue.seats.iter().for_each(|seat| seat.bell.ring());\n", "            let _ = queue;\n";

@@ -41,6 +41,7 @@
 //! | `Shutdown` | the graceful stop of a process |
 
 mod adapt;
+mod admit;
 mod counts;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 mod drain;
@@ -61,10 +62,8 @@ mod word;
 use core::fmt;
 
 use crate::cell::Cell;
-use crate::invalid::InvalidPolicy;
-use crate::observe::{self, Observer};
 use crate::sync::{Shown, const_fn};
-use crate::time::{DEFAULT_CLOCK, DefaultClock, Instant, TimeSource};
+use crate::time::{DEFAULT_CLOCK, DefaultClock};
 
 pub use adapt::{Adaptation, AdaptationBuilder, Adaptive, Algorithm};
 pub use counts::{Counters, Counting, Counts};
@@ -80,10 +79,6 @@ pub use throttle::{
     Attempt, Throttle, ThrottleEvent, ThrottleLook, Throttled, Throttling, ThrottlingBuilder,
 };
 
-use counts::Kind;
-use form::Resize;
-use permit::Grant;
-use rules::{Freed, Verdict};
 use word::Slots;
 
 /// A load shedder; see the [module](self).
@@ -92,7 +87,7 @@ use word::Slots;
 /// |---|---|---|
 /// | `F` | the [`Form`]: [`Fixed`], [`Adaptive`] | [`Fixed`] |
 /// | `C` | a [`Clock`](crate::time::Clock), for those who adapt or wait | `StdClock`; without `std` none |
-/// | `O` | an [`Observer`] of [`Event`]s | `()`: nobody |
+/// | `O` | an [`Observer`](crate::observe::Observer) of [`Event`]s | `()`: nobody |
 /// | `N` | [`Counters`] | `()`: it does not count |
 pub struct LoadShedder<F: Form = Fixed, C = DefaultClock, O = (), N = ()> {
     slots: Cell,
@@ -264,287 +259,6 @@ impl<F: Form, C, O, const LANES: usize> LoadShedder<F, C, O, Counters<LANES>> {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counters.read()
-    }
-}
-
-impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N> {
-    /// Takes a slot for work of this priority, if fewer than its limit are taken.
-    ///
-    /// # Errors
-    /// The facts of the refusal.
-    #[inline]
-    pub fn admit(&self, priority: Priority) -> Result<Permit<&Self>, Refused> {
-        Ok(Permit::new(self, self.take(priority, || self.clock.time())?))
-    }
-
-    /// As `admit`, at this instant: the shedder's clock is not read.
-    ///
-    /// # Errors
-    /// The facts of the refusal.
-    #[inline]
-    pub fn admit_at(&self, priority: Priority, now: Instant) -> Result<Permit<&Self>, Refused> {
-        Ok(Permit::new(self, self.take(priority, || Some(now))?))
-    }
-
-    /// As `admit`, with a permit that holds the shedder: for a task or a thread of its own.
-    ///
-    /// # Errors
-    /// The facts of the refusal.
-    ///
-    /// # Examples
-    /// ```
-    /// use std::sync::Arc;
-    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
-    ///
-    /// let shedder = Arc::new(LoadShedder::new(Capacity::of(4).constant()));
-    /// let permit = shedder.admit_owned(Priority::Normal).unwrap();
-    /// std::thread::spawn(move || permit.success()).join().unwrap();
-    /// assert_eq!(shedder.look().depth, 0);
-    /// ```
-    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-    #[inline]
-    pub fn admit_owned(
-        self: &alloc::sync::Arc<Self>,
-        priority: Priority,
-    ) -> Result<OwnedPermit<F, C, O, N>, Refused> {
-        let grant = self.take(priority, || self.clock.time())?;
-        Ok(Permit::new(alloc::sync::Arc::clone(self), grant))
-    }
-
-    /// As `admit_owned`, at this instant.
-    ///
-    /// # Errors
-    /// The facts of the refusal.
-    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-    #[inline]
-    pub fn admit_owned_at(
-        self: &alloc::sync::Arc<Self>,
-        priority: Priority,
-        now: Instant,
-    ) -> Result<OwnedPermit<F, C, O, N>, Refused> {
-        let grant = self.take(priority, || Some(now))?;
-        Ok(Permit::new(alloc::sync::Arc::clone(self), grant))
-    }
-
-    /// Calls `f` in a slot, and gives the slot back: an `Ok` was a success, an `Err` says nothing.
-    ///
-    /// # Errors
-    /// The facts of the refusal; `f` was not called then.
-    ///
-    /// # Examples
-    /// ```
-    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
-    ///
-    /// let shedder = LoadShedder::new(Capacity::of(4).constant());
-    /// let served: Result<u16, std::io::Error> = shedder.call(Priority::Normal, || Ok(200)).unwrap();
-    /// assert_eq!(served.unwrap(), 200);
-    /// ```
-    #[inline]
-    pub fn call<T, E>(
-        &self,
-        priority: Priority,
-        f: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Result<T, E>, Refused> {
-        let permit = self.admit(priority)?;
-        let served = f();
-        permit.record(if served.is_ok() { Outcome::Success } else { Outcome::Ignored });
-        Ok(served)
-    }
-
-    /// As [`call`](Self::call), for a future: given up, it gives the slot back.
-    ///
-    /// # Errors
-    /// The facts of the refusal; the future was not polled then.
-    pub async fn call_async<T, E>(
-        &self,
-        priority: Priority,
-        future: impl Future<Output = Result<T, E>>,
-    ) -> Result<Result<T, E>, Refused> {
-        let permit = self.admit(priority)?;
-        let served = future.await;
-        permit.record(if served.is_ok() { Outcome::Success } else { Outcome::Ignored });
-        Ok(served)
-    }
-
-    /// Admits nobody any more, for good. Permits that are out stay valid.
-    ///
-    /// # Examples
-    /// ```
-    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
-    ///
-    /// let shedder = LoadShedder::new(Capacity::of(4).constant());
-    /// let permit = shedder.admit(Priority::Normal).unwrap();
-    /// shedder.close();
-    /// assert!(shedder.admit(Priority::Critical).unwrap_err().is_closed());
-    /// assert_eq!(shedder.look().depth, 1);
-    /// # drop(permit);
-    /// ```
-    pub fn close(&self) {
-        let was = self.slots.apply(|slots: Slots| (Slots { closed: true, ..slots }, slots));
-        if !was.closed {
-            #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-            self.send_home();
-            self.tell(|| Event::Closed { depth: was.depth });
-        }
-    }
-
-    #[inline]
-    fn take(
-        &self,
-        priority: Priority,
-        time: impl FnOnce() -> Option<Instant>,
-    ) -> Result<Grant<F::Stamp>, Refused> {
-        let shares = self.form.told().shares;
-        let verdict =
-            self.slots.apply(|slots: Slots| rules::admit(slots, shares.limit(priority, slots.capacity)));
-        if let Verdict::Admitted { depth } = verdict {
-            return Ok(self.granted(priority, depth, time));
-        }
-        self.refused(refusal(verdict, priority))?;
-        Ok(Grant { stamp: self.form.stamp(|| None), priority, shadowed: true })
-    }
-
-    /// A slot was taken.
-    #[inline]
-    fn granted(
-        &self,
-        priority: Priority,
-        depth: u32,
-        time: impl FnOnce() -> Option<Instant>,
-    ) -> Grant<F::Stamp> {
-        if depth > self.highest() {
-            self.highest.raise(depth.into());
-        }
-        self.form.admitted(depth);
-        self.counters.add(Kind::Admitted(priority));
-        Grant { stamp: self.form.stamp(time), priority, shadowed: false }
-    }
-
-    /// Counts and tells a refusal; it is none in shadow.
-    #[inline]
-    fn refused(&self, refused: Refused) -> Result<(), Refused> {
-        if self.is_shadow() {
-            self.counters.add(Kind::Admitted(refused.priority()));
-            self.counters.add(Kind::Shadowed);
-            self.tell(|| Event::WouldRefuse(refused));
-            return Ok(());
-        }
-        self.counters.add(match refused {
-            Refused::Shed(shed) => Kind::Shed(shed.priority),
-            Refused::Late(late) => Kind::Late(late.priority),
-            Refused::Closed(_) => Kind::Closed,
-        });
-        self.tell(|| Event::Refused(refused));
-        Err(refused)
-    }
-
-    /// A permit is over.
-    #[inline]
-    fn end(&self, grant: Grant<F::Stamp>, outcome: Outcome, at: Option<Instant>) {
-        if grant.shadowed {
-            return;
-        }
-        self.counters.add(match outcome {
-            Outcome::Success => Kind::Succeeded,
-            Outcome::Overload => Kind::Overloaded,
-            Outcome::Ignored => Kind::Ignored,
-        });
-        let stands = || {
-            let Slots { depth, capacity, .. } = self.slots();
-            (depth, capacity)
-        };
-        let time = || at.or_else(|| self.clock.time());
-        if let Some((resize, why)) = self.form.ended(grant.stamp, outcome, stands, time) {
-            self.resize(resize, why);
-        }
-        match self.slots.apply(rules::release) {
-            Freed::Free { drained: false } => {}
-            freed => self.after_release(freed),
-        }
-    }
-
-    /// Somebody waits for the slot, or for the last one.
-    #[cold]
-    fn after_release(&self, freed: Freed) {
-        #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-        match freed {
-            Freed::Free { .. } => self.drained.ring(),
-            Freed::Wanted => self.hand_on(),
-        }
-        // Nobody can wait.
-        #[cfg(not(all(feature = "alloc", target_has_atomic = "ptr")))]
-        let _ = (self, freed);
-    }
-
-    /// Changes the capacity; says what it was.
-    #[cold]
-    fn resize(&self, resize: Resize, why: Why) -> u32 {
-        let (from, to, waiting) = self.slots.apply(|slots: Slots| {
-            let to = resize.of(slots.capacity);
-            (Slots { capacity: to, ..slots }, (slots.capacity, to, slots.waiting))
-        });
-        #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-        if waiting > 0 && to > from {
-            self.serve();
-        }
-        // Nobody can wait.
-        #[cfg(not(all(feature = "alloc", target_has_atomic = "ptr")))]
-        let _ = waiting;
-        if from != to {
-            self.tell(|| Event::Resized { from, to, why });
-        }
-        from
-    }
-
-    #[inline]
-    fn tell(&self, event: impl FnOnce() -> Event) {
-        if self.observer.listens() {
-            self.notice(&event());
-        }
-    }
-
-    #[cold]
-    fn notice(&self, event: &Event) {
-        if !observe::told(&self.observer, event) {
-            self.counters.add(Kind::HookPanicked);
-        }
-    }
-}
-
-impl<C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<Fixed, C, O, N> {
-    /// Changes the capacity to so many slots; says how many they were. Lowering it revokes no permit: until enough are back,
-    /// nobody is admitted.
-    ///
-    /// # Errors
-    /// No slots, or more than 16 777 215; nothing is changed then.
-    ///
-    /// # Examples
-    /// ```
-    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
-    ///
-    /// let shedder = LoadShedder::new(Capacity::of(2).constant());
-    /// let permits = (shedder.admit(Priority::Critical), shedder.admit(Priority::Critical));
-    /// assert_eq!(shedder.set_capacity(1), Ok(2));
-    /// assert_eq!(shedder.look().depth, 2);
-    /// drop(permits.0);
-    /// assert!(shedder.admit(Priority::Critical).is_err());
-    /// drop(permits.1);
-    /// assert!(shedder.admit(Priority::Critical).is_ok());
-    /// ```
-    pub fn set_capacity(&self, slots: u32) -> Result<u32, InvalidPolicy> {
-        let told = Capacity::of(slots).build()?;
-        Ok(self.resize(Resize::To(told.slots()), Why::ByHand))
-    }
-}
-
-/// The facts of a verdict that admits nobody.
-#[inline]
-fn refusal(verdict: Verdict, priority: Priority) -> Refused {
-    match verdict {
-        Verdict::Admitted { depth } | Verdict::Closed { depth } => {
-            Refused::Closed(Closed { depth, priority })
-        }
-        Verdict::Shed { depth, limit } => Refused::Shed(Shed { depth, limit, priority }),
     }
 }
 
