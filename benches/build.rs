@@ -3,7 +3,7 @@
 use std::{env, fs, path::Path, process::Command};
 
 /// The crates whose versions the figures name, and the variable each version is handed over in.
-const CONTESTANTS: [(&str, &str); 13] = [
+const CONTESTANTS: [(&str, &str); 17] = [
     ("fusebox", "VERSION_FUSEBOX"),
     ("recloser", "VERSION_RECLOSER"),
     ("failsafe", "VERSION_FAILSAFE"),
@@ -17,6 +17,10 @@ const CONTESTANTS: [(&str, &str); 13] = [
     ("ratelock", "VERSION_RATELOCK"),
     ("atomic_token_bucket", "VERSION_ATOMIC_TOKEN_BUCKET"),
     ("gcra", "VERSION_GCRA"),
+    ("tokio", "VERSION_TOKIO"),
+    ("throttle-net", "VERSION_THROTTLE_NET"),
+    ("congestion-limiter", "VERSION_CONGESTION_LIMITER"),
+    ("tower-resilience-bulkhead", "VERSION_TOWER_RESILIENCE_BULKHEAD"),
 ];
 
 fn main() {

@@ -45,5 +45,10 @@ fn limiter(criterion: &mut Criterion) {
     group(criterion, "keyed", |alone| variants::limiter::keyed(alone));
 }
 
-criterion_group!(benches, breaker, limiter);
+fn pressure(criterion: &mut Criterion) {
+    group(criterion, "pressure", |alone| variants::pressure::fixed(alone));
+    group(criterion, "pressure/adaptive", |alone| variants::pressure::adaptive(alone));
+}
+
+criterion_group!(benches, breaker, limiter, pressure);
 criterion_main!(benches);

@@ -59,5 +59,10 @@ fn limiter(criterion: &mut Criterion) {
     group(criterion, "keyed", |contended| variants::limiter::keyed(contended));
 }
 
-criterion_group!(benches, breaker, limiter);
+fn pressure(criterion: &mut Criterion) {
+    group(criterion, "pressure", |contended| variants::pressure::fixed(contended));
+    group(criterion, "pressure/adaptive", |contended| variants::pressure::adaptive(contended));
+}
+
+criterion_group!(benches, breaker, limiter, pressure);
 criterion_main!(benches);

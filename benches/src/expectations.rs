@@ -16,7 +16,9 @@ const GOVERNOR: &[&str] = &["governor"];
 const RATE_NET: &[&str] = &["rate-net"];
 const KEYED: &[&str] = &["governor", "rate-net"];
 
-const GOALS: [Goal; 23] = [
+const SLOTS: &[&str] = &["tokio", "throttle-net"];
+
+const GOALS: [Goal; 24] = [
     Goal { operation: "breaker/closed/success/consecutive", threads: 1, peers: RECLOSER, ratio: 5.0 },
     Goal { operation: "breaker/closed/success/consecutive", threads: 2, peers: RECLOSER, ratio: 15.0 },
     Goal { operation: "breaker/closed/success/window", threads: 1, peers: RECLOSER, ratio: 2.5 },
@@ -40,6 +42,7 @@ const GOALS: [Goal; 23] = [
     Goal { operation: "keyed/flood", threads: 1, peers: RATE_NET, ratio: 15.0 },
     Goal { operation: "keyed/bytes", threads: 1, peers: GOVERNOR, ratio: 2.0 },
     Goal { operation: "keyed/bytes", threads: 1, peers: RATE_NET, ratio: 8.0 },
+    Goal { operation: "pressure/admit_release", threads: 1, peers: SLOTS, ratio: 1.8 },
 ];
 
 /// A closed breaker under the consecutive policy costs at most so many bare loads, on one thread.

@@ -2,7 +2,7 @@
 //!
 //! | module | question it answers |
 //! |---|---|
-//! | [`contest`], [`limiting`], [`keyed`] | what is one contestant (breaker, limiter), and what exactly is timed |
+//! | [`contest`], [`limiting`], [`keyed`], [`shedding`] | what is one contestant (breaker, limiter), and what exactly is timed |
 //! | [`checks`] | does a breaker do the work it is timed for |
 //! | [`keys`] | which key is asked about when |
 //! | [`memory`] | what does a contestant weigh |
@@ -29,5 +29,6 @@ pub mod operations;
 pub mod ours;
 pub mod peers;
 pub mod report;
+pub mod shedding;
 pub mod statistics;
 pub mod variants;

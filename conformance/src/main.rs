@@ -16,6 +16,7 @@ mod breaker;
 mod format;
 mod limiter;
 mod order;
+mod pressure;
 mod runner;
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,10 @@ mod limiter;
 mod model;
 #[path = "../src/policies.rs"]
 mod policies;
+#[path = "../src/pressure.rs"]
+mod pressure;
+#[path = "../src/slots.rs"]
+mod slots;
 #[path = "../src/snapshots.rs"]
 mod snapshots;
 #[path = "../../tests/properties/subject.rs"]
@@ -97,4 +101,9 @@ fn every_snapshot_is_restored_or_changes_nothing() {
 #[test]
 fn a_limiter_is_what_exact_arithmetic_says() {
     replay_all("limiter", limiter::Script::check);
+}
+
+#[test]
+fn a_shedder_is_what_a_count_of_its_slots_says() {
+    replay_all("pressure", pressure::Script::check);
 }

@@ -5,10 +5,12 @@
 use fusebox::{
     breaker::{CircuitBreaker, FullPolicy},
     limiter::{KeyedRateLimiter, Leased, RateLimiter},
+    pressure::{Adaptive, LoadShedder},
 };
 use fusebox_icount::{
     limits,
     paths::{self, Counting, Still, used},
+    slots,
 };
 use gungraun::prelude::*;
 
@@ -136,4 +138,30 @@ library_benchmark_group!(
     ]
 );
 
-main!(library_benchmark_groups = [breaker, limiter]);
+#[library_benchmark]
+#[bench::of_100(used(slots::free(), slots::admit_release))]
+fn pressure_admit_release(shedder: Box<LoadShedder>) -> Box<LoadShedder> {
+    slots::admit_release(&shedder);
+    shedder
+}
+
+#[library_benchmark]
+#[bench::of_100(used(slots::full(), slots::shed))]
+fn pressure_shed(shedder: Box<LoadShedder>) -> Box<LoadShedder> {
+    slots::shed(&shedder);
+    shedder
+}
+
+#[library_benchmark]
+#[bench::of_100(used(slots::adaptive(), slots::admit_success))]
+fn pressure_adaptive_admit_release(shedder: Box<LoadShedder<Adaptive>>) -> Box<LoadShedder<Adaptive>> {
+    slots::admit_success(&shedder);
+    shedder
+}
+
+library_benchmark_group!(
+    name = pressure,
+    benchmarks = [pressure_admit_release, pressure_shed, pressure_adaptive_admit_release]
+);
+
+main!(library_benchmark_groups = [breaker, limiter, pressure]);

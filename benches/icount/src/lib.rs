@@ -4,3 +4,4 @@
 pub mod gate;
 pub mod limits;
 pub mod paths;
+pub mod slots;

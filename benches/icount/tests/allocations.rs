@@ -1,7 +1,7 @@
 //! The hot paths allocate nothing, once the primitive's memory is there.
 
 use allocation_counter::measure;
-use fusebox_icount::{limits, paths, paths::used};
+use fusebox_icount::{limits, paths, paths::used, slots};
 
 /// Makes a primitive, uses it once, and counts the allocations of a hundred calls more.
 macro_rules! allocates_nothing {
@@ -29,6 +29,9 @@ allocates_nothing! {
     a_leased_cell: limits::leased, check_leased;
     a_cell_of_a_known_key: limits::keyed, check_key;
     a_cell_of_a_new_key: limits::flooded, check_new_key;
+    a_slot: slots::free, admit_release;
+    a_refusal: slots::full, shed;
+    a_slot_of_a_capacity_that_finds_itself: slots::adaptive, admit_success;
 }
 
 /// A figure of zero is worth something only where an allocation would be seen.

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod limiter;
+mod pressure;
 
 use crate::{
     contest::{Contestant, Unfit},
@@ -9,6 +10,7 @@ use crate::{
     keyed::{Asked, MILLION},
     limiting::Case::{Admit, Deny},
     ours::breaker as ours,
+    shedding,
 };
 
 /// The row whose figures are bytes and not nanoseconds.
@@ -48,7 +50,7 @@ impl Operation {
 }
 
 /// All operations, in the order they are measured.
-pub const ALL: [Operation; 23] = [
+pub const ALL: [Operation; 26] = [
     Operation { name: "floor/load", lineup: || Ok(alone(floors::load())) },
     Operation { name: "floor/cas", lineup: || Ok(alone(floors::cas())) },
     Operation { name: "floor/tsc", lineup: || Ok(alone(floors::tsc())) },
@@ -75,6 +77,9 @@ pub const ALL: [Operation; 23] = [
     Operation { name: "keyed/zipf", lineup: || limiter::keyed(Asked::Favourites) },
     Operation { name: "keyed/flood", lineup: || limiter::keyed(Asked::New) },
     Operation { name: BYTES, lineup: || limiter::keyed(Asked::Weighed) },
+    Operation { name: "pressure/admit_release", lineup: || pressure::fixed(shedding::Case::Admit) },
+    Operation { name: "pressure/shed", lineup: || pressure::fixed(shedding::Case::Shed) },
+    Operation { name: "pressure/adaptive/admit_release", lineup: pressure::adaptive },
 ];
 
 /// The operations whose names begin with `prefix`; an error when there is none.

@@ -8,6 +8,7 @@ use crate::contest::Identity;
 
 pub mod breaker;
 pub mod limiter;
+pub mod pressure;
 
 const WHO: Identity = Identity { name: "fusebox", version: env!("VERSION_FUSEBOX") };
 

@@ -14,13 +14,19 @@
 //! | on a coarse clock | yes | yes | its own | the one of rate-net | admits | no | no |
 //! | a quota a key | yes | no | yes | no | no | yes | yes |
 //!
-//! Every constructor makes its breaker or limiter, puts it on trial and gives a contestant, or says what the crate did instead.
+//! | operation | tokio | throttle-net | congestion-limiter | tower-resilience-bulkhead |
+//! |---|---|---|---|---|
+//! | so many slots | yes | yes | yes | yes |
+//! | slots that adapt themselves | no | yes | yes | no |
+//!
+//! Every constructor makes its breaker, limiter or slots, puts it on trial and gives a contestant, or says what the crate did instead.
 
 use std::time::Duration;
 
 pub mod atomic_token_bucket;
 pub mod better_bucket;
 pub mod circuitbreaker_rs;
+pub mod congestion_limiter;
 pub mod execution_policy;
 pub mod failsafe;
 pub mod gcra;
@@ -30,7 +36,10 @@ pub mod rate_net;
 pub mod ratelimit;
 pub mod ratelock;
 pub mod recloser;
+pub mod throttle_net;
+pub mod tokio;
 pub mod tower_resilience;
+pub mod tower_resilience_bulkhead;
 
 /// Failures in a row that open a breaker of the success and rejection rows.
 pub const THRESHOLD: u16 = 5;

@@ -3,6 +3,7 @@
 
 pub mod breaker;
 pub mod limiter;
+pub mod pressure;
 
 /// Who times an operation.
 pub trait Measure {
