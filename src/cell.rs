@@ -1,4 +1,4 @@
-//! One word, changed by one loop: the only compare-and-swap loop of the crate.
+//! One word, and the ways to change it: the only compare-and-swap loops of the crate.
 //!
 //! A rule is a pure function from a word's meaning to (its next meaning, what that says). The loop tries it until its
 //! swap wins or it changes nothing, and returns what the rule said of the change that took effect: to exactly the one
@@ -72,6 +72,29 @@ impl Cell {
                 Err(found) => seen = found,
             }
         }
+    }
+
+    /// Replaces the word with what `rule` makes of it, where it makes something of it; tells what it was. As `apply`, for rules
+    /// of which only yes or no is wanted.
+    #[inline]
+    pub(crate) fn attempt<M: Meaning>(&self, rule: impl Fn(M) -> Option<M>) -> Result<M, M> {
+        let mut seen = self.load();
+        loop {
+            let before = M::decode(seen);
+            let Some(next) = rule(before) else { return Err(before) };
+            // AcqRel, and Acquire on failure: as in `apply`.
+            match self.0.compare_exchange_weak(seen, next.encode(), Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Ok(before),
+                Err(found) => seen = found,
+            }
+        }
+    }
+
+    /// Takes one off the lowest field, which is above zero, whatever else changes meanwhile; tells what it was.
+    #[inline]
+    pub(crate) fn take_one_off<M: Meaning>(&self) -> M {
+        // AcqRel: as in `apply`.
+        M::decode(self.0.fetch_sub(1, Ordering::AcqRel))
     }
 
     /// Replaces the word, if it is still what was seen; whether it was.

@@ -249,33 +249,32 @@ fn pressure() -> Vec<Weakening> {
     weakenings! {
         "pressure: a store instead of the swap" => "pressure::two_slots_are_never_held_by_three" {
             "cell.rs",
-            "match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {",
-            "self.0.store(next, Ordering::Release);\n match Ok::<u64, u64>(seen) {";
+            "match self.0.compare_exchange_weak(seen, next.encode(), Ordering::AcqRel, Ordering::Acquire) {",
+            "self.0.store(next.encode(), Ordering::Release);\n match Ok::<u64, u64>(seen) {";
         }
         "pressure: a slot is given back relaxed" => "pressure::one_slot_is_held_by_one" {
-            "cell.rs",
-            "self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire)",
-            "self.0.compare_exchange_weak(seen, next, Ordering::Acquire, Ordering::Acquire)";
+            "cell.rs", "self.0.fetch_sub(1, Ordering::AcqRel)", "self.0.fetch_sub(1, Ordering::Acquire)";
+        }
+        "pressure: the last release looks at what was done relaxed" => "pressure::a_drain_sees_the_last_release" {
+            "cell.rs", "self.0.fetch_sub(1, Ordering::AcqRel)", "self.0.fetch_sub(1, Ordering::Relaxed)";
         }
         "pressure: the check is outside the swap" => "pressure::critical_respects_the_cap_whoever_fills_the_rest" {
             "pressure/admit.rs",
-            "let verdict =\n            self.slots.apply(|slots: Slots| rules::admit(slots, shares.limit(priority, slots.capacity)));",
-            "let seen = self.slots();
-            let fits = seen.depth < shares.limit(priority, seen.capacity);
-            let verdict =
-            self.slots.apply(|slots: Slots| rules::admit(slots, if fits { u32::MAX } else { 0 }));";
+            "match self.slots.attempt(|slots: Slots| rules::admit(slots, share)) {",
+            "let fits = rules::admit(self.slots(), share).is_some();
+            match self.slots.attempt(|slots: Slots| fits.then_some(Slots { depth: slots.depth + 1, ..slots })) {";
         }
         "pressure: the last release rings nobody" => "pressure::a_drain_sees_the_last_release" {
-            "pressure/admit.rs", "Freed::Free { .. } => self.drained.ring(),", "Freed::Free { .. } => {}";
+            "pressure/admit.rs", "Freed::Drained => self.drained.ring(),", "Freed::Drained => {}";
         }
         "pressure: who gives a slot up looks no more" => "pressure_queue::a_slot_handed_to_somebody_who_leaves_goes_on" {
-            "pressure/queue.rs", "        if left.waiting > 0 {\n            self.serve();\n        }\n", "";
+            "pressure/queue.rs", "Freed::Wanted => in_hand = false,", "Freed::Wanted => return,";
         }
         "pressure: who leaves keeps the slot that was handed to it" => "pressure_queue::a_slot_handed_to_somebody_who_leaves_goes_on" {
-            "pressure/queue.rs", "            self.shedder.hand_on();\n", "";
+            "pressure/queue.rs", "            self.shedder.serve(true);\n", "";
         }
         "pressure: more capacity serves nobody" => "pressure_queue::more_capacity_beside_somebody_who_sits_down_is_not_forgotten" {
-            "pressure/admit.rs", "        if waiting > 0 && to > from {\n            self.serve();", "        if waiting > 0 && to > from {";
+            "pressure/admit.rs", "        if waiting > 0 && to > from {\n            self.serve(false);", "        if waiting > 0 && to > from {";
         }
         "pressure: a closing rings at no seat" => "pressure_queue::a_closing_beside_somebody_who_sits_down_sends_it_home" {
             "pressure/queue.rs", "            queue.seats.iter().for_each(|seat| seat.bell.ring());\n", "            let _ = queue;\n";

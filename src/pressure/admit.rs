@@ -10,9 +10,9 @@ use crate::pressure::event::{Event, Why};
 use crate::pressure::form::{Fixed, Form, Resize};
 use crate::pressure::outcome::{Closed, Refused, Shed};
 use crate::pressure::permit::{Grant, Outcome, Permit};
-use crate::pressure::policy::Capacity;
+use crate::pressure::policy::{Capacity, Share};
 use crate::pressure::priority::Priority;
-use crate::pressure::rules::{self, Freed, Verdict};
+use crate::pressure::rules::{self, Freed};
 use crate::pressure::word::Slots;
 use crate::time::{Instant, TimeSource};
 
@@ -143,14 +143,20 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
         priority: Priority,
         time: impl FnOnce() -> Option<Instant>,
     ) -> Result<Grant<F::Stamp>, Refused> {
-        let shares = self.form.told().shares;
-        let verdict =
-            self.slots.apply(|slots: Slots| rules::admit(slots, shares.limit(priority, slots.capacity)));
-        if let Verdict::Admitted { depth } = verdict {
-            return Ok(self.granted(priority, depth, time));
+        let share = self.form.told().shares.of(priority);
+        // Before the swap, which all that follows waits for.
+        let highest = self.highest();
+        match self.slots.attempt(|slots: Slots| rules::admit(slots, share)) {
+            Ok(before) => Ok(self.granted(priority, before.depth + 1, highest, time)),
+            Err(seen) => self.let_through(refusal(seen, share, priority)),
         }
-        self.refused(refusal(verdict, priority))?;
-        Ok(Grant { stamp: self.form.stamp(|| None), priority, shadowed: true })
+    }
+
+    /// A refusal, which shadow turns into a grant that holds nothing.
+    #[inline]
+    pub(super) fn let_through(&self, refused: Refused) -> Result<Grant<F::Stamp>, Refused> {
+        self.refused(refused)?;
+        Ok(Grant { stamp: self.form.stamp(|| None), priority: refused.priority(), shadowed: true })
     }
 
     /// A slot was taken.
@@ -159,9 +165,10 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
         &self,
         priority: Priority,
         depth: u32,
+        highest: u32,
         time: impl FnOnce() -> Option<Instant>,
     ) -> Grant<F::Stamp> {
-        if depth > self.highest() {
+        if depth > highest {
             self.highest.raise(depth.into());
         }
         self.form.admitted(depth);
@@ -171,7 +178,7 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
 
     /// Counts and tells a refusal; it is none in shadow.
     #[inline]
-    pub(super) fn refused(&self, refused: Refused) -> Result<(), Refused> {
+    fn refused(&self, refused: Refused) -> Result<(), Refused> {
         if self.is_shadow() {
             self.counters.add(Kind::Admitted(refused.priority()));
             self.counters.add(Kind::Shadowed);
@@ -206,23 +213,38 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
         if let Some((resize, why)) = self.form.ended(grant.stamp, outcome, stands, time) {
             self.resize(resize, why);
         }
-        match self.slots.apply(rules::release) {
-            Freed::Free { drained: false } => {}
-            freed => self.after_release(freed),
+        if self.slots().waiting > 0 { self.hand_on() } else { self.release() }
+    }
+
+    /// Gives a slot up, and sees who is to be told.
+    #[inline]
+    pub(super) fn release(&self) {
+        let freed = rules::freed(self.slots.take_one_off());
+        if freed != Freed::Quietly {
+            self.after_release(freed);
         }
     }
 
-    /// Somebody waits for the slot, or for the last one.
     #[cold]
     fn after_release(&self, freed: Freed) {
         #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
         match freed {
-            Freed::Free { .. } => self.drained.ring(),
-            Freed::Wanted => self.hand_on(),
+            Freed::Quietly => {}
+            Freed::Wanted => self.serve(false),
+            Freed::Drained => self.drained.ring(),
         }
         // Nobody can wait.
         #[cfg(not(all(feature = "alloc", target_has_atomic = "ptr")))]
         let _ = (self, freed);
+    }
+
+    /// Gives a slot to those who wait, without its ever being free.
+    #[cold]
+    fn hand_on(&self) {
+        #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+        self.serve(true);
+        #[cfg(not(all(feature = "alloc", target_has_atomic = "ptr")))]
+        self.release();
     }
 
     /// Changes the capacity; says what it was.
@@ -234,7 +256,7 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
         });
         #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
         if waiting > 0 && to > from {
-            self.serve();
+            self.serve(false);
         }
         // Nobody can wait.
         #[cfg(not(all(feature = "alloc", target_has_atomic = "ptr")))]
@@ -286,13 +308,12 @@ impl<C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<Fixed, C, O, N>
     }
 }
 
-/// The facts of a verdict that admits nobody.
+/// Why nobody was admitted.
 #[inline]
-pub(super) fn refusal(verdict: Verdict, priority: Priority) -> Refused {
-    match verdict {
-        Verdict::Admitted { depth } | Verdict::Closed { depth } => {
-            Refused::Closed(Closed { depth, priority })
-        }
-        Verdict::Shed { depth, limit } => Refused::Shed(Shed { depth, limit, priority }),
+pub(super) const fn refusal(seen: Slots, share: Share, priority: Priority) -> Refused {
+    let Slots { depth, capacity, .. } = seen;
+    if seen.closed {
+        return Refused::Closed(Closed { depth, priority });
     }
+    Refused::Shed(Shed { depth, limit: share.limit(capacity), priority })
 }

@@ -54,7 +54,7 @@ mod priority;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 mod queue;
 mod rules;
-#[cfg(all(test, not(fusebox_loom)))]
+#[cfg(all(test, not(any(fusebox_loom, fusebox_fuzz))))]
 mod tests;
 mod throttle;
 mod word;
@@ -201,7 +201,7 @@ impl<F: Form, C, O, N> LoadShedder<F, C, O, N> {
     /// How many slots may be taken once one of this priority has been admitted, at the present capacity.
     #[must_use]
     pub fn limit(&self, priority: Priority) -> u32 {
-        self.form.told().shares.limit(priority, self.slots().capacity)
+        self.form.told().shares.of(priority).limit(self.slots().capacity)
     }
 
     /// Its clock.

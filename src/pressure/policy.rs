@@ -12,7 +12,8 @@ use crate::time::saturating_nanos;
 /// So many slots, of which each priority may fill its share.
 ///
 /// A priority's limit is its share of the capacity, rounded up: one slot at least. What is taken by all priorities together
-/// counts for each.
+/// counts for each. With fewer than twenty slots the usual 95 % of `High` are all of them: where `Critical` is to have a slot of
+/// its own there, say lower [`thresholds`](CapacityBuilder::thresholds).
 ///
 /// # Examples
 /// ```
@@ -58,6 +59,10 @@ pub struct CapacityBuilder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shares([u32; 5]);
 
+/// One priority's share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Share(u32);
+
 impl Capacity {
     /// So many slots.
     pub const fn of(slots: u32) -> CapacityBuilder {
@@ -79,7 +84,7 @@ impl Capacity {
     /// The most slots that may be taken once one of this priority has been admitted.
     #[must_use]
     pub const fn limit(&self, priority: Priority) -> u32 {
-        self.shares.limit(priority, self.slots)
+        self.shares.of(priority).limit(self.slots)
     }
 
     /// How many may wait for a slot.
@@ -90,19 +95,30 @@ impl Capacity {
 }
 
 impl Shares {
-    /// This priority's share of so many slots, rounded up.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "a share of 24 bits")]
-    pub(super) const fn limit(&self, priority: Priority, slots: u32) -> u32 {
-        let Self([background, low, normal, high, critical]) = self;
-        let share = match priority {
+    pub(super) const fn of(&self, priority: Priority) -> Share {
+        let Self([background, low, normal, high, critical]) = *self;
+        Share(match priority {
             Priority::Background => background,
             Priority::Low => low,
             Priority::Normal => normal,
             Priority::High => high,
             Priority::Critical => critical,
-        };
-        (slots as u64 * *share as u64).div_ceil(Ratio::ONE.billionths()) as u32
+        })
+    }
+}
+
+impl Share {
+    /// This share of so many slots, rounded up.
+    #[expect(clippy::cast_possible_truncation, reason = "a share of 24 bits")]
+    pub(super) const fn limit(self, slots: u32) -> u32 {
+        (slots as u64 * self.0 as u64).div_ceil(Ratio::ONE.billionths()) as u32
+    }
+
+    /// Whether fewer than the limit are taken: a comparison of products, for a division is as long as a swap.
+    #[inline]
+    pub(super) const fn is_above(self, depth: u32, slots: u32) -> bool {
+        (depth as u64) * Ratio::ONE.billionths() < slots as u64 * self.0 as u64
     }
 }
 

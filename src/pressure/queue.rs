@@ -39,7 +39,7 @@ use crate::pressure::form::Form;
 use crate::pressure::outcome::{Late, Refused};
 use crate::pressure::permit::{Grant, Permit};
 use crate::pressure::priority::Priority;
-use crate::pressure::rules::{self, Verdict};
+use crate::pressure::rules::{self, Arrival, Freed};
 use crate::pressure::word::Slots;
 use crate::sleep::Sleep;
 use crate::sync::{Bell, Shown};
@@ -162,45 +162,36 @@ impl Seated {
 }
 
 impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N> {
-    /// Gives a slot that is taken to the best waiter, or up.
+    /// Gives slots to those who wait, the best first: one that is in hand, and those that are free.
     #[cold]
-    pub(super) fn hand_on(&self) {
+    pub(super) fn serve(&self, mut in_hand: bool) {
         let shares = self.form.told().shares;
-        while let Some((seat, seated)) = self.queue.get().and_then(Queue::best) {
-            let slots = self.slots();
-            // One of the taken slots is the one in hand.
-            if slots.closed || slots.depth > shares.limit(seated.rank(), slots.capacity) {
-                break;
+        loop {
+            if let Some((seat, seated)) = self.queue.get().and_then(Queue::best) {
+                let share = shares.of(seated.rank());
+                if !in_hand {
+                    let Ok(before) = self.slots.attempt(|slots: Slots| rules::admit(slots, share)) else {
+                        return;
+                    };
+                    self.highest.raise(u64::from(before.depth) + 1);
+                    in_hand = true;
+                }
+                // Of the slots taken one is in hand.
+                let slots = self.slots();
+                if !slots.closed && share.is_above(slots.depth.saturating_sub(1), slots.capacity) {
+                    // Who sat there may have left meanwhile.
+                    in_hand = !seat.grant(seated);
+                    continue;
+                }
             }
-            if seat.grant(seated) {
+            if !in_hand {
                 return;
             }
-        }
-        let left = self.slots.apply(|slots: Slots| {
-            let left = rules::give_up(slots);
-            (left, left)
-        });
-        if left.closed && left.depth == 0 {
-            self.drained.ring();
-        }
-        if left.waiting > 0 {
-            self.serve();
-        }
-    }
-
-    /// Gives free slots to waiters, the best first.
-    #[cold]
-    pub(super) fn serve(&self) {
-        let shares = self.form.told().shares;
-        while let Some((seat, seated)) = self.queue.get().and_then(Queue::best) {
-            let verdict = self
-                .slots
-                .apply(|slots: Slots| rules::admit(slots, shares.limit(seated.rank(), slots.capacity)));
-            match verdict {
-                Verdict::Admitted { .. } if seat.grant(seated) => {}
-                // Who sat there has left meanwhile: the slot is in hand.
-                Verdict::Admitted { .. } => return self.hand_on(),
-                Verdict::Shed { .. } | Verdict::Closed { .. } => return,
+            match rules::freed(self.slots.take_one_off()) {
+                Freed::Quietly => return,
+                Freed::Drained => return self.drained.ring(),
+                // Somebody may have come since the look.
+                Freed::Wanted => in_hand = false,
             }
         }
     }
@@ -270,43 +261,35 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N>
         longest: Duration,
         sleeper: &S,
     ) -> Result<Grant<F::Stamp>, Refused> {
-        let shares = self.form.told().shares;
-        let limit = |slots: Slots| shares.limit(priority, slots.capacity);
-        let admit = |slots: Slots| rules::admit(slots, limit(slots));
-        let shed = match self.slots.apply(admit) {
-            Verdict::Admitted { depth } => {
-                return Ok(self.granted(priority, depth, || Some(self.clock.now())));
-            }
-            verdict => refusal(verdict, priority),
+        let share = self.form.told().shares.of(priority);
+        let highest = self.highest();
+        let time = || Some(self.clock.now());
+        let shed = match self.slots.attempt(|slots: Slots| rules::admit(slots, share)) {
+            Ok(before) => return Ok(self.granted(priority, before.depth + 1, highest, time)),
+            Err(seen) => refusal(seen, share, priority),
         };
         let began = self.clock.now();
         let room = self.form.told().room;
         if shed.is_closed() || longest.is_zero() {
-            return self.refused_or_shadowed(shed);
+            return self.let_through(shed);
         }
         let queue = self.queue.get_or_make(|| Queue::new(room.seats));
-        let Some((seat, _)) = queue.sit(priority) else { return self.refused_or_shadowed(shed) };
+        let Some((seat, _)) = queue.sit(priority) else { return self.let_through(shed) };
         let mut sitting = Sitting { shedder: self, seat, counted: false, gone: false };
-        let enqueue = |slots: Slots| {
-            let (next, verdict) = rules::enqueue(slots, limit(slots));
-            (next, (verdict, slots.waiting, next.waiting))
-        };
-        let counted = match self.slots.apply(enqueue) {
-            (Verdict::Admitted { depth }, ..) => {
+        match self.slots.apply(|slots: Slots| rules::enqueue(slots, share)) {
+            Arrival::Admitted { depth } => {
                 // A slot that was handed to the seat as well goes on when it is left.
                 drop(sitting);
-                return Ok(self.granted(priority, depth, || Some(self.clock.now())));
+                return Ok(self.granted(priority, depth, highest, time));
             }
-            (Verdict::Shed { .. }, before, after) if after > before => before,
-            (verdict, ..) => {
+            Arrival::Refused(seen) => {
                 drop(sitting);
-                return self.refused_or_shadowed(refusal(verdict, priority));
+                return self.let_through(refusal(seen, share, priority));
             }
-        };
-        sitting.counted = true;
-        if counted == 0 {
-            queue.standing_since.set(began.as_nanos());
+            Arrival::Waits { first: true } => queue.standing_since.set(began.as_nanos()),
+            Arrival::Waits { first: false } => {}
         }
+        sitting.counted = true;
         let (patience, stale) = self.patience(queue, began, longest);
         let mut time = pin!(sleeper.sleep(patience));
         loop {
@@ -316,9 +299,7 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N>
                 break;
             }
             if self.is_closed() {
-                return self.given_up(&mut sitting, || {
-                    refusal(Verdict::Closed { depth: self.slots().depth }, priority)
-                });
+                return self.given_up(&mut sitting, refusal(self.slots(), share, priority));
             }
             let over = poll_fn(|context| {
                 if rung.as_mut().poll(context).is_ready() {
@@ -328,11 +309,11 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N>
             });
             if over.await {
                 let waited = self.clock.now().saturating_since(began);
-                return self.given_up(&mut sitting, || Refused::Late(Late { waited, stale, priority }));
+                return self.given_up(&mut sitting, Refused::Late(Late { waited, stale, priority }));
             }
         }
         sitting.leave();
-        Ok(self.granted(priority, self.slots().depth, || Some(self.clock.now())))
+        Ok(self.handed(priority))
     }
 
     /// How long to wait, and whether that is less than was asked for.
@@ -350,19 +331,13 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N>
     fn given_up(
         &self,
         sitting: &mut Sitting<'_, F, C, O, N>,
-        why: impl FnOnce() -> Refused,
+        why: Refused,
     ) -> Result<Grant<F::Stamp>, Refused> {
-        let refused = why();
-        if sitting.leave() {
-            let depth = self.slots().depth;
-            return Ok(self.granted(refused.priority(), depth, || Some(self.clock.now())));
-        }
-        self.refused_or_shadowed(refused)
+        if sitting.leave() { Ok(self.handed(why.priority())) } else { self.let_through(why) }
     }
 
-    fn refused_or_shadowed(&self, refused: Refused) -> Result<Grant<F::Stamp>, Refused> {
-        self.refused(refused)?;
-        Ok(Grant { stamp: self.form.stamp(|| None), priority: refused.priority(), shadowed: true })
+    fn handed(&self, priority: Priority) -> Grant<F::Stamp> {
+        self.granted(priority, self.slots().depth, self.highest(), || Some(self.clock.now()))
     }
 }
 
@@ -389,7 +364,7 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> Sitting<'_, F, C, 
 impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> Drop for Sitting<'_, F, C, O, N> {
     fn drop(&mut self) {
         if !self.gone && self.leave() {
-            self.shedder.hand_on();
+            self.shedder.serve(true);
         }
     }
 }

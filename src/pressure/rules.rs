@@ -1,87 +1,74 @@
-//! What may happen: pure functions of the slots and the limits.
+//! What may happen: pure functions of the slots and a priority's share of them.
 //!
 //! | do | when | slots' | says |
 //! |---|---|---|---|
-//! | admit(p) | closed | as before | closed |
-//! | admit(p) | depth < limit(p) | depth + 1 | admitted |
-//! | admit(p) | else | as before | shed |
-//! | enqueue(p) | as admit(p); where that is shed | waiting + 1 | waits |
-//! | release | waiting = 0, or closed | depth - 1 | free; whether the last one left a closed shedder |
-//! | release | else | as before | wanted: handed on, or given up |
-//! | give up | | depth - 1 | |
+//! | admit(p) | closed | as before | no |
+//! | admit(p) | depth < limit(p) | depth + 1 | yes |
+//! | admit(p) | else | as before | no |
+//! | enqueue(p) | as admit(p); where the limit is reached | waiting + 1 | waits |
+//! | release | | depth - 1 | whether somebody is to be told |
 //! | leave | | waiting - 1 | |
 //! | close | | closed | |
 //! | resize(n) | | capacity n | |
+//!
+//! A release takes one off the depth, whatever it is, so it is no rule of its own; what it means follows from what the word was.
 
+use crate::pressure::policy::Share;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 use crate::pressure::word::MOST_WAITING;
 use crate::pressure::word::Slots;
 
-/// What became of a request for a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It was taken, as the `depth`-th.
-    Admitted {
-        depth: u32,
-    },
-    /// There is none for this priority.
-    Shed {
-        depth: u32,
-        limit: u32,
-    },
-    Closed {
-        depth: u32,
-    },
+/// One slot more is taken, where fewer than the limit are.
+#[inline]
+pub(super) const fn admit(slots: Slots, share: Share) -> Option<Slots> {
+    if slots.closed || !share.is_above(slots.depth, slots.capacity) {
+        return None;
+    }
+    Some(Slots { depth: slots.depth + 1, ..slots })
 }
 
-/// What became of a slot that is given back.
+/// What became of somebody who would wait.
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// A slot was free after all: it was taken, as the `depth`-th.
+    Admitted { depth: u32 },
+    /// Counted as waiting; `first`: nobody else was.
+    Waits { first: bool },
+    /// Closed, or too many wait already.
+    Refused(Slots),
+}
+
+/// As `admit`; who would be shed waits instead, where there is room in the word.
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub(super) const fn enqueue(slots: Slots, share: Share) -> (Slots, Arrival) {
+    if let Some(next) = admit(slots, share) {
+        return (next, Arrival::Admitted { depth: next.depth });
+    }
+    if slots.closed || slots.waiting >= MOST_WAITING {
+        return (slots, Arrival::Refused(slots));
+    }
+    (Slots { waiting: slots.waiting + 1, ..slots }, Arrival::Waits { first: slots.waiting == 0 })
+}
+
+/// Who is to be told of a slot that was given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Freed {
-    /// It is free. `drained`: it was the last one of a closed shedder.
-    Free { drained: bool },
-    /// It is still taken: some wait for it.
+    /// Nobody.
+    Quietly,
+    /// Those who wait.
     Wanted,
+    /// Those who drain: it was the last one of a closed shedder.
+    Drained,
 }
 
-/// One slot, where fewer than the limit are taken.
+/// What a release meant, by what the word was before it.
 #[inline]
-pub(super) const fn admit(slots: Slots, limit: u32) -> (Slots, Verdict) {
-    let depth = slots.depth;
-    if slots.closed {
-        (slots, Verdict::Closed { depth })
-    } else if depth < limit {
-        (Slots { depth: depth + 1, ..slots }, Verdict::Admitted { depth: depth + 1 })
-    } else {
-        (slots, Verdict::Shed { depth, limit })
+pub(super) const fn freed(before: Slots) -> Freed {
+    if before.closed {
+        return if before.depth == 1 { Freed::Drained } else { Freed::Quietly };
     }
-}
-
-/// As `admit`; what would be shed waits instead, where there is room in the word.
-#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-pub(super) const fn enqueue(slots: Slots, limit: u32) -> (Slots, Verdict) {
-    match admit(slots, limit) {
-        (_, Verdict::Shed { .. }) if slots.waiting < MOST_WAITING => {
-            let shed = Verdict::Shed { depth: slots.depth, limit };
-            (Slots { waiting: slots.waiting + 1, ..slots }, shed)
-        }
-        settled => settled,
-    }
-}
-
-/// One slot less is taken, unless somebody waits for it.
-#[inline]
-pub(super) const fn release(slots: Slots) -> (Slots, Freed) {
-    if slots.waiting > 0 && !slots.closed {
-        return (slots, Freed::Wanted);
-    }
-    let freed = give_up(slots);
-    (freed, Freed::Free { drained: freed.closed && freed.depth == 0 })
-}
-
-/// One slot less is taken, whoever waits.
-#[inline]
-pub(super) const fn give_up(slots: Slots) -> Slots {
-    Slots { depth: slots.depth.saturating_sub(1), ..slots }
+    if before.waiting > 0 { Freed::Wanted } else { Freed::Quietly }
 }
 
 /// One waits no more.

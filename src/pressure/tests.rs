@@ -17,7 +17,8 @@ use std::time::Duration;
 use futures::task::noop_waker;
 
 use crate::observe::observe_with;
-use crate::pressure::rules::{self, Freed, Verdict};
+use crate::pressure::policy::Share;
+use crate::pressure::rules::{self, Arrival, Freed};
 use crate::pressure::word::Slots;
 use crate::pressure::{Capacity, Event, LoadShedder, Outcome, Priority, Refused, Shutdown, Why};
 use crate::time::ManualClock;
@@ -28,28 +29,36 @@ fn slots(depth: u32, capacity: u32, waiting: u32, closed: bool) -> Slots {
     Slots { depth, capacity, waiting, closed }
 }
 
+/// What Normal and all above may fill, in these tests: half.
+fn half() -> Share {
+    Capacity::of(1).thresholds([0.5, 0.5, 0.5, 0.5, 1.0]).constant().shares.of(Normal)
+}
+
 #[test]
 fn the_table_holds_row_by_row() {
-    let open = slots(1, 3, 0, false);
-    assert_eq!(rules::admit(open, 2), (slots(2, 3, 0, false), Verdict::Admitted { depth: 2 }));
-    assert_eq!(rules::admit(open, 1), (open, Verdict::Shed { depth: 1, limit: 1 }));
-    let closed = slots(1, 3, 0, true);
-    assert_eq!(rules::admit(closed, 2), (closed, Verdict::Closed { depth: 1 }));
+    // Of four slots two.
+    let (open, full) = (slots(1, 4, 0, false), slots(2, 4, 0, false));
+    assert_eq!(rules::admit(open, half()), Some(full));
+    assert_eq!(rules::admit(full, half()), None);
+    let closed = slots(1, 4, 0, true);
+    assert_eq!(rules::admit(closed, half()), None);
+    // Of five slots three: a share is rounded up.
+    assert_eq!(rules::admit(slots(2, 5, 0, false), half()), Some(slots(3, 5, 0, false)));
+    assert_eq!(rules::admit(slots(3, 5, 0, false), half()), None);
 
-    assert_eq!(rules::enqueue(open, 2), (slots(2, 3, 0, false), Verdict::Admitted { depth: 2 }));
-    assert_eq!(rules::enqueue(open, 1), (slots(1, 3, 1, false), Verdict::Shed { depth: 1, limit: 1 }));
-    assert_eq!(rules::enqueue(closed, 1), (closed, Verdict::Closed { depth: 1 }));
-    let crowded = slots(1, 3, 32_767, false);
-    assert_eq!(rules::enqueue(crowded, 1), (crowded, Verdict::Shed { depth: 1, limit: 1 }));
+    assert_eq!(rules::enqueue(open, half()), (full, Arrival::Admitted { depth: 2 }));
+    assert_eq!(rules::enqueue(full, half()), (slots(2, 4, 1, false), Arrival::Waits { first: true }));
+    let some = slots(2, 4, 3, false);
+    assert_eq!(rules::enqueue(some, half()), (slots(2, 4, 4, false), Arrival::Waits { first: false }));
+    assert_eq!(rules::enqueue(closed, half()), (closed, Arrival::Refused(closed)));
+    let crowded = slots(2, 4, 32_767, false);
+    assert_eq!(rules::enqueue(crowded, half()), (crowded, Arrival::Refused(crowded)));
 
-    assert_eq!(rules::release(open), (slots(0, 3, 0, false), Freed::Free { drained: false }));
-    assert_eq!(rules::release(closed), (slots(0, 3, 0, true), Freed::Free { drained: true }));
-    let wanted = slots(1, 3, 2, false);
-    assert_eq!(rules::release(wanted), (wanted, Freed::Wanted));
-    let sent_home = slots(2, 3, 2, true);
-    assert_eq!(rules::release(sent_home), (slots(1, 3, 2, true), Freed::Free { drained: false }));
-    assert_eq!(rules::give_up(wanted), slots(0, 3, 2, false));
-    assert_eq!(rules::leave(wanted), slots(1, 3, 1, false));
+    assert_eq!(rules::freed(open), Freed::Quietly);
+    assert_eq!(rules::freed(some), Freed::Wanted);
+    assert_eq!(rules::freed(closed), Freed::Drained);
+    assert_eq!(rules::freed(slots(2, 4, 3, true)), Freed::Quietly);
+    assert_eq!(rules::leave(some), slots(2, 4, 2, false));
 }
 
 fn of(slots: u32) -> LoadShedder {

@@ -12,7 +12,7 @@
 //! | closed | admits nobody any more |
 //! | waiting | how many wait for a slot; where it is zero, a release looks at nothing else |
 //! | capacity | slots in all; it may be lowered below the depth, which revokes nothing |
-//! | depth | slots taken |
+//! | depth | slots taken; the lowest field, so that a release is one subtraction, which never borrows: each permit is in it |
 
 use crate::bits::Field;
 use crate::cell::Meaning;

@@ -5,8 +5,9 @@
 //! 5. Of two waiters and one release, one is served, and the other by the next release.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::Context;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use fusebox::pressure::{Fixed, OwnedPermit, Priority, Refused};
@@ -16,20 +17,54 @@ use loom::future::block_on;
 use crate::harness::{at_once, both_at_once, model, model_within};
 use crate::pressure::{Shedder, shedder};
 
+type Permit = OwnedPermit<Fixed, ManualClock>;
+type Wait = Pin<Box<dyn Future<Output = Result<Permit, Refused>>>>;
+
 /// One slot, taken; whoever has the permit may give it back.
 struct Taken {
     shedder: Arc<Shedder>,
-    permit: Mutex<Option<OwnedPermit<Fixed, ManualClock>>>,
+    permit: Mutex<Option<Permit>>,
+    /// Who sat down to wait before all began.
+    first: Mutex<Option<Wait>>,
 }
 
 impl Taken {
     fn new() -> Arc<Self> {
         let shedder = shedder(1);
         let permit = Mutex::new(Some(shedder.admit_owned(Priority::Critical).unwrap()));
-        let taken = Arc::new(Self { shedder, permit });
+        let taken = Self { shedder, permit, first: Mutex::new(None) };
         // The memory for those who wait is made when one first does, by a library's protocol.
-        assert!(!taken.wait_a_moment());
+        drop(taken.sit());
+        Arc::new(taken)
+    }
+
+    /// The same, with somebody who waits already.
+    fn with_a_waiter() -> Arc<Self> {
+        let taken = Self::new();
+        *taken.first.lock().unwrap() = Some(taken.sit());
         taken
+    }
+
+    /// Sits down to wait.
+    fn sit(&self) -> Wait {
+        let shedder = Arc::clone(&self.shedder);
+        let never = |_| std::future::pending();
+        let mut wait: Wait = Box::pin(async move {
+            shedder.admit_owned_within(Priority::Critical, Duration::from_secs(1), &never).await
+        });
+        assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        wait
+    }
+
+    /// Whoever sat first thinks better of it.
+    fn first_leaves(&self) {
+        drop(self.first.lock().unwrap().take());
+    }
+
+    /// Whoever sat first is served.
+    fn first_is_served(&self) {
+        let first = self.first.lock().unwrap().take().unwrap();
+        drop(block_on(first).unwrap());
     }
 
     fn give_back(&self) {
@@ -40,14 +75,6 @@ impl Taken {
     fn wait(&self, priority: Priority) -> Result<(), Refused> {
         let never = |_| std::future::pending();
         block_on(self.shedder.admit_within(priority, Duration::from_secs(1), &never)).map(drop)
-    }
-
-    /// Begins to wait, and thinks better of it.
-    fn wait_a_moment(&self) -> bool {
-        let never = |_| std::future::pending();
-        let mut wait =
-            Box::pin(self.shedder.admit_within(Priority::Critical, Duration::from_secs(1), &never));
-        wait.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_ready()
     }
 
     fn is_at_rest(&self) {
@@ -72,11 +99,11 @@ fn a_slot_given_back_beside_somebody_who_sits_down_is_not_forgotten() {
 #[test]
 fn a_slot_handed_to_somebody_who_leaves_goes_on() {
     model_within(2, || {
-        let taken = Taken::new();
+        let taken = Taken::with_a_waiter();
         at_once(
             &taken,
             |taken| taken.give_back(),
-            |taken| taken.wait_a_moment(),
+            |taken| taken.first_leaves(),
             |taken| assert!(taken.wait(Priority::Normal).is_ok()),
         );
         taken.is_at_rest();
@@ -114,11 +141,11 @@ fn a_closing_beside_somebody_who_sits_down_sends_it_home() {
 #[test]
 fn two_who_wait_are_both_served() {
     model_within(2, || {
-        let taken = Taken::new();
+        let taken = Taken::with_a_waiter();
         at_once(
             &taken,
             |taken| taken.give_back(),
-            |taken| assert!(taken.wait(Priority::Critical).is_ok()),
+            |taken| taken.first_is_served(),
             |taken| assert!(taken.wait(Priority::Background).is_ok()),
         );
         taken.is_at_rest();

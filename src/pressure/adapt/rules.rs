@@ -1,7 +1,8 @@
 //! What follows from a window of latencies: pure functions of what was known and what was measured.
 //!
-//! The baseline is the latency of a service that is not overloaded. It falls by half the way to any lower mean, and rises slowly,
-//! by a share of itself a minute, to a multiple of the lowest one ever measured at most, and never above what is healthy.
+//! The baseline is the latency of a service that is not overloaded. It falls by a tenth of the way to any lower mean (more would
+//! follow the luckiest window), and rises slowly, by a share of itself a minute, to a multiple of the lowest one ever measured
+//! at most, and never above what is healthy.
 
 use crate::pressure::adapt::policy::{Adaptation, Algorithm};
 
@@ -33,6 +34,8 @@ const BACKOFF: f64 = 0.9;
 const TOLERANCE: f64 = 1.5;
 /// The share of a window's verdict that takes effect.
 const SMOOTHING: f64 = 0.2;
+/// The share of the way to a lower mean that the baseline falls in a window.
+const FALL: f64 = 0.1;
 const A_MINUTE: f64 = 60e9;
 
 /// The next state of what is known.
@@ -60,7 +63,7 @@ fn baseline(told: &Adaptation, known: Known, window: Window) -> (f64, f64) {
     let moved = if baseline <= 0.0 {
         window.mean
     } else if window.mean < baseline {
-        baseline.midpoint(window.mean)
+        baseline + (window.mean - baseline) * FALL
     } else {
         (baseline * (1.0 + told.drift * window.lasted / A_MINUTE)).min(window.mean)
     };
