@@ -11,7 +11,8 @@
 //! 8. A change of the quota keeps the debt, in cells.
 //! 9. A leased limiter keeps the bound, admits the burst when it is new, and after idling what no lease holds.
 //! 10. Each key of a keyed limiter does what the model does, late by its clock's tick at most; in a table that is too small
-//!     it starts afresh as often as evictions are counted, and never where new keys are denied instead.
+//!     it starts afresh as often as evictions are counted, and never where new keys are denied instead. So do keys of
+//!     different quotas in one table.
 //!
 //! The model is `model.rs`: one thread, whole numbers of `1/q` ns in 128 bits, nothing rounded.
 

@@ -159,4 +159,55 @@ proptest! {
             record.keeps_the_bound(&spec).map_err(TestCaseError::fail)?;
         }
     }
+
+    /// Keys of different quotas in one table do what a model each does, in units and epochs of their own.
+    #[test]
+    fn keys_of_different_tiers_do_what_a_model_each_does(
+        specs in vec(strategies::any_quota(), 2..=8), start in 0..strategies::YEAR, steps in keyed_steps(20)
+    ) {
+        let tiers = specs.len() as u64;
+        let quotas: Vec<_> = specs.iter().map(Spec::quota).collect();
+        let told = Keyed::of(quotas[0], 200).seed(7).tiers(&quotas, move |key: &u64| (key % tiers) as u8);
+        let Ok(limiter) = told.build() else { return Ok(()) };
+        let mut models: Vec<_> = specs.iter().map(Models::new).collect();
+        let mut time = Time::starting_at(start);
+        for (key, step) in &steps {
+            let tier = (key % tiers) as usize;
+            let spec = &specs[tier];
+            time.pass(step.tick, spec, nanos(limiter.peek_at(key, at(time.now)).full_in()));
+            let n = step.cells.of(spec.burst);
+            let decision = limiter.check_n_at(key, n, at(time.now));
+            time.note(&decision);
+            let (model, _) = models[tier].of(*key);
+            agrees(spec, model, &decision, n, time.now)
+                .and_then(|()| level_agrees(model, limiter.peek_at(key, at(time.now)), time.now))
+                .map_err(|wrong| TestCaseError::fail(format!("key {key}, {step:?} at {} ns: {wrong}\n{model:?}", time.now)))?;
+        }
+        prop_assert_eq!(limiter.keyed_counts().evictions, 0);
+    }
+
+    /// In a table that is too small for keys of different quotas, where new ones are denied, each keeps its own bound.
+    #[test]
+    fn keys_of_different_tiers_that_are_not_evicted_keep_their_bounds(
+        specs in vec(strategies::any_quota(), 2..=8), start in 0..strategies::YEAR, steps in keyed_steps(40),
+        capacity in 1..=12_usize
+    ) {
+        let tiers = specs.len() as u64;
+        let quotas: Vec<_> = specs.iter().map(Spec::quota).collect();
+        let told = Keyed::of(quotas[0], capacity).seed(7).when_full(WhenFull::Deny);
+        let Ok(limiter) = told.tiers(&quotas, move |key: &u64| (key % tiers) as u8).build() else { return Ok(()) };
+        let (mut records, mut time) = (HashMap::<u64, Record>::new(), Time::starting_at(start));
+        for (key, step) in &steps {
+            let spec = &specs[(key % tiers) as usize];
+            time.pass(step.tick, spec, nanos(limiter.peek_at(key, at(time.now)).full_in()));
+            let n = step.cells.of(spec.burst);
+            let decision = limiter.check_n_at(key, n, at(time.now));
+            time.note(&decision);
+            records.entry(*key).or_default().add(time.now, if decision.is_allowed() { n } else { 0 });
+        }
+        prop_assert_eq!(limiter.keyed_counts().evictions, 0);
+        for (key, record) in &records {
+            record.keeps_the_bound(&specs[(key % tiers) as usize]).map_err(TestCaseError::fail)?;
+        }
+    }
 }
