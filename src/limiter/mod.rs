@@ -336,6 +336,21 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> RateLimiter<F, C, 
     ///
     /// # Errors
     /// The facts of the refusal.
+    ///
+    /// # Examples
+    /// ```
+    /// use core::time::Duration;
+    /// use fusebox::limiter::{Quota, RateLimiter};
+    /// use fusebox::time::Instant;
+    ///
+    /// let limiter = RateLimiter::new(Quota::per_second(10).burst(1).build()?);
+    /// let now = Instant::from_nanos(7);
+    /// let first = limiter.reserve_at(1, Duration::ZERO, now).unwrap();
+    /// let second = limiter.reserve_at(1, Duration::from_secs(1), now).unwrap();
+    /// assert_eq!((first.wait(), second.wait()), (Duration::ZERO, Duration::from_millis(100)));
+    /// assert_eq!(limiter.refund_at(second, now), 1);
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     pub fn reserve_at(&self, n: u32, longest: Duration, now: Instant) -> Result<Reservation, Refused> {
         match self.form.reserve(n, longest, now, &self.notes) {
             Ok(reservation) => {

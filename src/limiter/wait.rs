@@ -47,6 +47,20 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> RateLimiter<F, C, O, N>
     ///
     /// # Errors
     /// As there; `NeverFits` for more than the burst.
+    ///
+    /// # Examples
+    /// ```
+    /// use core::time::Duration;
+    /// use fusebox::limiter::{Quota, RateLimiter, Refused};
+    ///
+    /// let limiter = RateLimiter::new(Quota::per_second(1_000).burst(4).build()?);
+    /// let sleeper = |wait: Duration| async move { std::thread::sleep(wait) };
+    /// futures::executor::block_on(async {
+    ///     assert!(limiter.until_n_ready(3, &sleeper, 8).await.is_ok());
+    ///     assert!(matches!(limiter.until_n_ready(5, &sleeper, 8).await, Err(Refused::NeverFits(_))));
+    /// });
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     pub async fn until_n_ready<S: Sleep>(&self, n: u32, sleeper: &S, waiting: u32) -> Result<(), Refused> {
         let quota = self.quota();
         let longest = quota.scale.until(quota.interval.saturating_mul(u64::from(waiting)), 0);

@@ -30,6 +30,18 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
     ///
     /// # Errors
     /// The facts of the refusal.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::pressure::{Adaptation, Capacity, LoadShedder, Outcome, Priority};
+    /// use fusebox::time::{Instant, NoClock};
+    ///
+    /// let adaptation = Adaptation::of(Capacity::of(20).build()?).build()?;
+    /// let calls = LoadShedder::adaptive_with_parts(adaptation, NoClock, (), ());
+    /// let permit = calls.admit_at(Priority::Normal, Instant::ORIGIN).unwrap();
+    /// permit.record_at(Outcome::Success, Instant::from_nanos(3_000_000));
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     #[inline]
     pub fn admit_at(&self, priority: Priority, now: Instant) -> Result<Permit<&Self>, Refused> {
         Ok(Permit::new(self, self.take(priority, || Some(now))?))
@@ -104,6 +116,16 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
     ///
     /// # Errors
     /// The facts of the refusal; the future was not polled then.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
+    ///
+    /// let shedder = LoadShedder::new(Capacity::of(4).constant());
+    /// let answer = async { Ok::<_, std::io::Error>("served") };
+    /// let served = futures::executor::block_on(shedder.call_async(Priority::Normal, answer)).unwrap();
+    /// assert_eq!(served.unwrap(), "served");
+    /// ```
     pub async fn call_async<T, E>(
         &self,
         priority: Priority,

@@ -199,6 +199,16 @@ impl<F: Form, C, O, N> LoadShedder<F, C, O, N> {
     }
 
     /// How many slots may be taken once one of this priority has been admitted, at the present capacity.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
+    ///
+    /// let shedder = LoadShedder::new(Capacity::of(100).constant());
+    /// shedder.set_capacity(40)?;
+    /// assert_eq!((shedder.limit(Priority::Background), shedder.limit(Priority::Critical)), (20, 40));
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     #[must_use]
     pub fn limit(&self, priority: Priority) -> u32 {
         self.form.told().shares.of(priority).limit(self.slots().capacity)

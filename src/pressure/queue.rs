@@ -245,6 +245,19 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N>
     ///
     /// # Errors
     /// As there.
+    ///
+    /// # Examples
+    /// ```
+    /// use core::time::Duration;
+    /// use std::sync::Arc;
+    /// use fusebox::pressure::{Capacity, LoadShedder, Priority};
+    ///
+    /// let shedder = Arc::new(LoadShedder::new(Capacity::of(1).constant()));
+    /// let sleeper = |wait: Duration| async move { std::thread::sleep(wait) };
+    /// let wait = shedder.admit_owned_within(Priority::High, Duration::from_secs(1), &sleeper);
+    /// let permit = futures::executor::block_on(wait).unwrap();
+    /// std::thread::spawn(move || drop(permit)).join().unwrap();
+    /// ```
     pub async fn admit_owned_within<S: Sleep>(
         self: &alloc::sync::Arc<Self>,
         priority: Priority,

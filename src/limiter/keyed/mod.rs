@@ -155,6 +155,17 @@ impl<K: ?Sized, T, C, O, N> KeyedRateLimiter<K, T, C, O, N> {
     }
 
     /// What a full table led to so far.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::limiter::{Keyed, KeyedRateLimiter, Quota, WhenFull};
+    ///
+    /// let quota = Quota::per_hour(1).build()?;
+    /// let tiny: KeyedRateLimiter<u64> = Keyed::of(quota, 1).when_full(WhenFull::Deny).build()?;
+    /// let admitted = (0..100).filter(|key| tiny.check(key).is_allowed()).count() as u64;
+    /// assert_eq!((admitted, tiny.keyed_counts().saturated), (tiny.places() as u64, 100 - admitted));
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     #[must_use]
     pub fn keyed_counts(&self) -> KeyedCounts {
         KeyedCounts { evictions: self.tallies.sum(EVICTIONS), saturated: self.tallies.sum(SATURATED) }
@@ -172,6 +183,17 @@ impl<K: ?Sized, T, C, O, N> KeyedRateLimiter<K, T, C, O, N> {
 
     /// In shadow it decides, counts and tells what it would have refused, and lets it through. What is let through so
     /// holds no cells.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::limiter::{KeyedRateLimiter, Quota};
+    ///
+    /// let limiter = KeyedRateLimiter::<str>::new(Quota::per_hour(1).build()?, 100)?.counted();
+    /// limiter.set_shadow(true);
+    /// assert!((0..5).all(|_| limiter.check("acme").is_allowed()));
+    /// assert_eq!(limiter.counts().shadowed, 4);
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     pub fn set_shadow(&self, on: bool) {
         self.shadow.set(on.into());
     }

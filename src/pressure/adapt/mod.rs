@@ -130,6 +130,16 @@ impl<C, O, N> LoadShedder<Adaptive, C, O, N> {
 
     /// Forgets the baseline latency: the next window's mean is the new one. For a service that is slower from now on, and is
     /// meant to be.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::pressure::{Adaptation, Capacity, LoadShedder};
+    ///
+    /// let calls = LoadShedder::adaptive(Adaptation::of(Capacity::of(20).build()?).build()?);
+    /// // … a release that does twice the work a call …
+    /// calls.forget_baseline();
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     pub fn forget_baseline(&self) {
         self.form.memory.baseline.set(0);
         self.form.memory.lowest.set(0);
