@@ -18,6 +18,7 @@ const OUTSIDERS: &[(&str, &[&str])] = &[
     ("loom", &["sync", "lanes"]),
     ("portable_atomic", &["sync"]),
     ("once_cell", &["sync"]),
+    ("atomic_waker", &["sync"]),
     ("event_listener", &["sync", "pressure/drain"]),
     ("quanta", &["time"]),
     ("arc_swap", &["sync"]),

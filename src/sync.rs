@@ -177,6 +177,12 @@ impl<T> core::fmt::Debug for Swap<T> {
     }
 }
 
+/// The waker of the one task that waits; it is taken out before it is called.
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr", not(fusebox_loom)))]
+pub(crate) use atomic_waker::AtomicWaker;
+#[cfg(fusebox_loom)]
+pub(crate) use loom::future::AtomicWaker;
+
 /// Wakes those who listen. Whoever listens, then looks, then waits, misses nothing that is changed before a ring.
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub(crate) struct Bell {

@@ -138,12 +138,12 @@ impl Scene {
         let (look, counts) = (self.shedder.look(), self.shedder.counts());
         assert_eq!((look.depth, look.waiting, self.inside.load(SeqCst)), (0, 0, 0));
         assert_eq!(counts.admitted_in_all(), self.admitted.load(SeqCst));
-        assert_eq!((counts.in_flight(), counts.shadowed, counts.closed), (0, 0, 0));
+        assert_eq!((counts.in_flight(), counts.shadowed, counts.closed), (0, 0, [0; 5]));
         let (admitted, refused) = (self.admitted.load(SeqCst), self.refused.load(SeqCst));
         assert_eq!(admitted + refused, THREADS * CALLS);
         assert!(look.highest <= self.most);
-        // Somebody who stopped waiting was not shed.
-        assert!(counts.shed.iter().sum::<u64>() <= refused);
+        let others = [counts.shed, counts.late, counts.left].iter().flatten().sum::<u64>();
+        assert_eq!(others, refused, "{counts:?}");
         println!("{admitted} admitted, {refused} not, {} at once", look.highest);
     }
 }

@@ -271,13 +271,13 @@ fn pressure() -> Vec<Weakening> {
             "pressure/queue.rs", "Freed::Wanted => in_hand = false,", "Freed::Wanted => return,";
         }
         "pressure: who leaves keeps the slot that was handed to it" => "pressure_queue::a_slot_handed_to_somebody_who_leaves_goes_on" {
-            "pressure/queue.rs", "            self.shedder.serve(true);\n", "";
+            "pressure/queue.rs", "        if self.leave() {\n            self.shedder.serve(true);", "        if self.leave() {";
         }
         "pressure: more capacity serves nobody" => "pressure_queue::more_capacity_beside_somebody_who_sits_down_is_not_forgotten" {
             "pressure/admit.rs", "        if waiting > 0 && to > from {\n            self.serve(false);", "        if waiting > 0 && to > from {";
         }
         "pressure: a closing rings at no seat" => "pressure_queue::a_closing_beside_somebody_who_sits_down_sends_it_home" {
-            "pressure/queue.rs", "            queue.seats.iter().for_each(|seat| seat.bell.ring());\n", "            let _ = queue;\n";
+            "pressure/queue.rs", "            queue.seats.iter().for_each(|seat| seat.waker.wake());\n", "            let _ = queue;\n";
         }
         "pressure: a window is worked out by all who come after its end" => "pressure_adaptive::one_thread_works_a_window_out_and_no_sample_is_lost" {
             "pressure/adapt/mod.rs",
@@ -285,7 +285,7 @@ fn pressure() -> Vec<Weakening> {
             "";
         }
         "pressure: every call tells of its own congestion" => "pressure_adaptive::one_congestion_event_is_one_decrease_however_many_tell_of_it" {
-            "pressure/adapt/mod.rs", "let answered = last > 0 && began <= last;", "let answered = false;";
+            "pressure/adapt/mod.rs", "let answered = last > 0 && began <= last && last.saturating_sub(now) <= self.longest_window();", "let answered = false;";
         }
         "pressure: a window's verdict holds whatever happened since" => "pressure_adaptive::a_windows_verdict_does_not_undo_a_decrease" {
             "pressure/form.rs", "if from == capacity {", "if from > 0 {";

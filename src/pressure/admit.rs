@@ -137,6 +137,11 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
         Ok(served)
     }
 
+    /// Does ahead what the first call would do: reads the clock, which calibrates it.
+    pub fn warm_up(&self) {
+        let _ = self.clock.time();
+    }
+
     /// Admits nobody any more, for good. Permits that are out stay valid.
     ///
     /// # Examples
@@ -170,7 +175,10 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
         let highest = self.highest();
         match self.slots.attempt(|slots: Slots| rules::admit(slots, share)) {
             Ok(before) => Ok(self.granted(priority, before.depth + 1, highest, time)),
-            Err(seen) => self.let_through(refusal(seen, share, priority)),
+            Err(seen) => {
+                self.form.refused();
+                self.let_through(refusal(seen, share, priority))
+            }
         }
     }
 
@@ -201,7 +209,8 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
     /// Counts and tells a refusal; it is none in shadow.
     #[inline]
     fn refused(&self, refused: Refused) -> Result<(), Refused> {
-        if self.is_shadow() {
+        // A closing is an order, and no limit to be tried out.
+        if self.is_shadow() && !refused.is_closed() {
             self.counters.add(Kind::Admitted(refused.priority()));
             self.counters.add(Kind::Shadowed);
             self.tell(|| Event::WouldRefuse(refused));
@@ -210,7 +219,7 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
         self.counters.add(match refused {
             Refused::Shed(shed) => Kind::Shed(shed.priority),
             Refused::Late(late) => Kind::Late(late.priority),
-            Refused::Closed(_) => Kind::Closed,
+            Refused::Closed(closed) => Kind::Closed(closed.priority),
         });
         self.tell(|| Event::Refused(refused));
         Err(refused)
@@ -232,10 +241,17 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
             (depth, capacity)
         };
         let time = || at.or_else(|| self.clock.time());
-        if let Some((resize, why)) = self.form.ended(grant.stamp, outcome, stands, time) {
-            self.resize(resize, why);
+        let change = self.form.ended(grant.stamp, outcome, stands, time);
+        let resized = change.map(|(resize, why)| (self.resize(resize), why));
+        if self.slots().waiting > 0 {
+            self.hand_on();
+        } else {
+            self.release();
         }
-        if self.slots().waiting > 0 { self.hand_on() } else { self.release() }
+        if let Some(((from, to), why)) = resized {
+            // Last, for a hook may panic.
+            self.tell_of(from, to, why);
+        }
     }
 
     /// Gives a slot up, and sees who is to be told.
@@ -269,9 +285,9 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
         self.release();
     }
 
-    /// Changes the capacity; says what it was.
+    /// Changes the capacity; says what it was, and what it is.
     #[cold]
-    fn resize(&self, resize: Resize, why: Why) -> u32 {
+    fn resize(&self, resize: Resize) -> (u32, u32) {
         let (from, to, waiting) = self.slots.apply(|slots: Slots| {
             let to = resize.of(slots.capacity);
             (Slots { capacity: to, ..slots }, (slots.capacity, to, slots.waiting))
@@ -283,10 +299,14 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
         // Nobody can wait.
         #[cfg(not(all(feature = "alloc", target_has_atomic = "ptr")))]
         let _ = waiting;
+        (from, to)
+    }
+
+    #[cold]
+    fn tell_of(&self, from: u32, to: u32, why: Why) {
         if from != to {
             self.tell(|| Event::Resized { from, to, why });
         }
-        from
     }
 
     #[inline]
@@ -326,7 +346,9 @@ impl<C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<Fixed, C, O, N>
     /// ```
     pub fn set_capacity(&self, slots: u32) -> Result<u32, InvalidPolicy> {
         let told = Capacity::of(slots).build()?;
-        Ok(self.resize(Resize::To(told.slots()), Why::ByHand))
+        let (from, to) = self.resize(Resize::To(told.slots()));
+        self.tell_of(from, to, Why::ByHand);
+        Ok(from)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::sync::const_fn;
 
 /// What a shedder did so far: plain numbers, read as sums over the lanes.
 ///
-/// Once all calls have ended, `admitted` over all priorities is `succeeded + overloaded + ignored + shadowed`; before, the
+/// Every request is one of `admitted`, `shed`, `late`, `left` and `closed`. Once all calls have ended, `admitted` over all priorities is `succeeded + overloaded + ignored + shadowed`; before, the
 /// rest is in flight. While other threads are at work the sums may lag behind each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,8 +17,10 @@ pub struct Counts {
     pub shed: [u64; 5],
     /// Requests that waited in vain, by priority.
     pub late: [u64; 5],
-    /// Requests that came after the closing.
-    pub closed: u64,
+    /// Requests that were given up while they waited, by priority.
+    pub left: [u64; 5],
+    /// Requests that met a closed shedder, by priority.
+    pub closed: [u64; 5],
     /// Requests of those admitted that would have been refused, had the shedder not been in shadow.
     pub shadowed: u64,
     /// Calls that ended well.
@@ -53,14 +55,14 @@ impl Counts {
     /// How many were admitted in all.
     #[must_use]
     pub fn admitted_in_all(&self) -> u64 {
-        self.admitted.iter().sum()
+        self.admitted.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// How many calls are in flight.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        let ended = self.succeeded + self.overloaded + self.ignored + self.shadowed;
-        self.admitted_in_all().saturating_sub(ended)
+        let ended = [self.succeeded, self.overloaded, self.ignored, self.shadowed];
+        ended.iter().fold(self.admitted_in_all(), |left, count| left.saturating_sub(*count))
     }
 }
 
@@ -94,8 +96,10 @@ pub struct Counters<const LANES: usize = 8>(Tallies<KINDS, LANES>);
 const EACH: usize = 5;
 const SHED: usize = EACH;
 const LATE: usize = SHED + EACH;
-const OTHERS: usize = LATE + EACH;
-const KINDS: usize = OTHERS + 6;
+const LEFT: usize = LATE + EACH;
+const CLOSED: usize = LEFT + EACH;
+const OTHERS: usize = CLOSED + EACH;
+const KINDS: usize = OTHERS + 5;
 
 impl<const LANES: usize> Counters<LANES> {
     const_fn! {
@@ -113,7 +117,8 @@ impl<const LANES: usize> Counters<LANES> {
             admitted: each(0),
             shed: each(SHED),
             late: each(LATE),
-            closed: sum(Kind::Closed),
+            left: each(LEFT),
+            closed: each(CLOSED),
             shadowed: sum(Kind::Shadowed),
             succeeded: sum(Kind::Succeeded),
             overloaded: sum(Kind::Overloaded),
@@ -135,7 +140,8 @@ pub enum Kind {
     Admitted(Priority),
     Shed(Priority),
     Late(Priority),
-    Closed,
+    Left(Priority),
+    Closed(Priority),
     Shadowed,
     Succeeded,
     Overloaded,
@@ -150,12 +156,13 @@ impl Kind {
             Self::Admitted(priority) => priority as usize,
             Self::Shed(priority) => SHED + priority as usize,
             Self::Late(priority) => LATE + priority as usize,
-            Self::Closed => OTHERS,
-            Self::Shadowed => OTHERS + 1,
-            Self::Succeeded => OTHERS + 2,
-            Self::Overloaded => OTHERS + 3,
-            Self::Ignored => OTHERS + 4,
-            Self::HookPanicked => OTHERS + 5,
+            Self::Left(priority) => LEFT + priority as usize,
+            Self::Closed(priority) => CLOSED + priority as usize,
+            Self::Shadowed => OTHERS,
+            Self::Succeeded => OTHERS + 1,
+            Self::Overloaded => OTHERS + 2,
+            Self::Ignored => OTHERS + 3,
+            Self::HookPanicked => OTHERS + 4,
         }
     }
 }

@@ -75,7 +75,7 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
     /// drop(permit);
     /// assert!(other.join().unwrap().is_ok());
     /// ```
-    #[cfg(all(feature = "std", not(fusebox_loom)))]
+    #[cfg(all(feature = "std", not(target_family = "wasm"), not(fusebox_loom)))]
     pub fn drain_blocking(&self, longest: Duration) -> Result<(), Left> {
         use event_listener::Listener;
 

@@ -61,11 +61,14 @@ pub(super) mod sealed {
         /// What a call takes once it is admitted, in nanoseconds, where that is measured.
         fn service(&self) -> Option<u64>;
 
-        /// A call is about to ask.
+        /// A call begins.
         fn stamp(&self, time: impl FnOnce() -> Option<Instant>) -> Self::Stamp;
 
         /// A slot was taken as the `depth`-th.
         fn admitted(&self, depth: u32);
+
+        /// Somebody was refused.
+        fn refused(&self);
 
         /// A call ended. The change of the capacity that follows from that; `stands` gives depth and capacity.
         fn ended(
@@ -94,6 +97,9 @@ pub(super) mod sealed {
 
         #[inline]
         fn admitted(&self, _: u32) {}
+
+        #[inline]
+        fn refused(&self) {}
 
         #[inline]
         fn ended(

@@ -159,25 +159,39 @@ impl<F: Form, C, O, N> LoadShedder<F, C, O, N> {
         }
     }
 
-    /// The same shedder with this clock. Made before its first use, while all slots are free.
+    /// The same shedder with this clock. Made before its first use: instants of one clock mean nothing to another.
     #[must_use]
     pub fn with_clock<D>(self, clock: D) -> LoadShedder<F, D, O, N> {
-        let slots = self.slots().capacity;
-        LoadShedder::of(self.form, slots, clock, self.observer, self.counters)
+        self.rebuilt(|_, observer, counters| (clock, observer, counters))
     }
 
     /// The same shedder, told to this observer.
     #[must_use]
     pub fn with_observer<D>(self, observer: D) -> LoadShedder<F, C, D, N> {
-        let slots = self.slots().capacity;
-        LoadShedder::of(self.form, slots, self.clock, observer, self.counters)
+        self.rebuilt(|clock, _, counters| (clock, observer, counters))
     }
 
     /// The same shedder with [`Counters`].
     #[must_use]
     pub fn counted(self) -> LoadShedder<F, C, O, Counters> {
-        let slots = self.slots().capacity;
-        LoadShedder::of(self.form, slots, self.clock, self.observer, Counters::new())
+        self.rebuilt(|clock, observer, _| (clock, observer, Counters::new()))
+    }
+
+    fn rebuilt<D, P, M>(self, parts: impl FnOnce(C, O, N) -> (D, P, M)) -> LoadShedder<F, D, P, M> {
+        let (clock, observer, counters) = parts(self.clock, self.observer, self.counters);
+        LoadShedder {
+            slots: self.slots,
+            highest: self.highest,
+            shadow: self.shadow,
+            form: self.form,
+            #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+            drained: self.drained,
+            #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+            queue: self.queue,
+            clock,
+            observer,
+            counters,
+        }
     }
 
     /// How it stands.
@@ -195,7 +209,7 @@ impl<F: Form, C, O, N> LoadShedder<F, C, O, N> {
     #[must_use]
     pub fn look(&self) -> Look {
         let Slots { depth, capacity, waiting, closed } = self.slots();
-        Look { depth, capacity, waiting, highest: self.highest(), closed }
+        Look { depth, capacity, waiting, highest: self.highest().max(depth), closed }
     }
 
     /// How many slots may be taken once one of this priority has been admitted, at the present capacity.
@@ -225,7 +239,7 @@ impl<F: Form, C, O, N> LoadShedder<F, C, O, N> {
     }
 
     /// In shadow it decides, counts and tells what it would have refused, and lets it through. What is let through so
-    /// holds no slot, and its outcome says nothing.
+    /// holds no slot, and its outcome says nothing; a drain does not wait for it. A closed shedder refuses in shadow, too.
     ///
     /// # Examples
     /// ```

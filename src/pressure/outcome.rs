@@ -45,7 +45,7 @@ pub struct Closed {
 pub struct Late {
     /// How long it waited.
     pub waited: Duration,
-    /// Whether it left before its deadline, since the queue had stood for too long.
+    /// Whether it left before its time, since the queue had stood for too long.
     pub stale: bool,
     /// Who waited.
     pub priority: Priority,
@@ -62,7 +62,7 @@ impl Refused {
         }
     }
 
-    /// Whether asking again later may help: not once it is closed.
+    /// Whether the shedder is closed, so that asking again never helps.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))

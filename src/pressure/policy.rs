@@ -37,11 +37,18 @@ pub struct Capacity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Room {
     pub(super) seats: u32,
-    /// What a call takes once it is admitted.
-    pub(super) service: u64,
+    /// What a call takes once it is admitted, if that was told.
+    pub(super) service: Option<u64>,
     /// Once some have waited for the interval without a pause, nobody waits longer than the target.
-    pub(super) target: u64,
+    target: u64,
     pub(super) interval: u64,
+}
+
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+impl Room {
+    pub(super) const fn target(&self) -> Duration {
+        Duration::from_nanos(self.target)
+    }
 }
 
 /// Builds a [`Capacity`].
@@ -51,7 +58,7 @@ pub struct CapacityBuilder {
     slots: u32,
     thresholds: [f64; 5],
     seats: u32,
-    service: Duration,
+    service: Option<Duration>,
     codel: Option<(Duration, Duration)>,
 }
 
@@ -70,7 +77,7 @@ impl Capacity {
             slots,
             thresholds: [0.50, 0.70, 0.85, 0.95, 1.00],
             seats: 64,
-            service: Duration::ZERO,
+            service: None,
             codel: None,
         }
     }
@@ -141,12 +148,12 @@ impl CapacityBuilder {
     /// What a call takes once it is admitted: whoever waits with a deadline leaves when no more than that is left. Unless told,
     /// nothing for a fixed capacity, and what it measures for an adaptive one.
     pub const fn service_time(mut self, service: Duration) -> Self {
-        self.service = service;
+        self.service = Some(service);
         self
     }
 
-    /// Once some have waited for `interval` without a pause, nobody waits longer than `target`: a queue that stands serves
-    /// nobody, it only makes everybody late. (After Nichols and Jacobson's `CoDel`, in the form of Maurer, "Fail at Scale", ACM
+    /// Nobody waits longer than `interval`, and once some have waited for as long without a pause, nobody who comes waits longer
+    /// than `target`: a queue that stands serves nobody, it only makes everybody late. (After Nichols and Jacobson's `CoDel`, in the form of Maurer, "Fail at Scale", ACM
     /// Queue 2015, which takes 5 and 100 ms.) Unless told, everybody waits until the deadline.
     pub const fn codel(mut self, target: Duration, interval: Duration) -> Self {
         self.codel = Some((target, interval));
@@ -181,12 +188,16 @@ impl CapacityBuilder {
             "must have a target above zero"
         );
         refuse_unless!(
-            interval >= 1,
+            interval >= target,
             "codel",
-            Value::Duration(Duration::ZERO),
-            "must have an interval above zero"
+            Value::Duration(Duration::from_nanos(target)),
+            "must not have a target above its interval"
         );
-        let room = Room { seats: self.seats, service: saturating_nanos(self.service), target, interval };
+        let service = match self.service {
+            Some(service) => Some(saturating_nanos(service)),
+            None => None,
+        };
+        let room = Room { seats: self.seats, service, target, interval };
         match shares(self.thresholds) {
             Ok(shares) => Ok(Capacity { slots: self.slots, shares, room }),
             Err(invalid) => Err(invalid),

@@ -33,7 +33,7 @@ use crate::cell::{Cell, Meaning};
 use crate::observe::Observer;
 use crate::pressure::LoadShedder;
 use crate::pressure::admit::refusal;
-use crate::pressure::counts::Counting;
+use crate::pressure::counts::{Counting, Kind};
 use crate::pressure::event::Event;
 use crate::pressure::form::Form;
 use crate::pressure::outcome::{Late, Refused};
@@ -42,7 +42,7 @@ use crate::pressure::priority::Priority;
 use crate::pressure::rules::{self, Arrival, Freed};
 use crate::pressure::word::Slots;
 use crate::sleep::Sleep;
-use crate::sync::{Bell, Shown};
+use crate::sync::{AtomicWaker, Shown};
 use crate::time::{Clock, Instant, TimeSource, saturating_nanos};
 
 const TICKET: Field = Field::lowest(59);
@@ -67,8 +67,11 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct Seat {
     state: Cell,
-    bell: Bell,
+    waker: AtomicWaker,
 }
+
+// The waker's own word says whether one is in it.
+impl core::panic::RefUnwindSafe for Seat {}
 
 /// What a seat's word means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +107,7 @@ impl Meaning for Tickets {
 
 impl Queue {
     fn new(seats: u32) -> Self {
-        let seat = |_| Seat { state: Cell::fresh(), bell: Bell::new() };
+        let seat = |_| Seat { state: Cell::fresh(), waker: AtomicWaker::new() };
         Self {
             seats: (0..seats).map(seat).collect::<Vec<_>>().into_boxed_slice(),
             tickets: Cell::fresh(),
@@ -113,11 +116,10 @@ impl Queue {
     }
 
     /// A seat of one's own, if there is one.
-    fn sit(&self, priority: Priority) -> Option<(&Seat, Seated)> {
+    fn sit(&self, priority: Priority) -> Option<&Seat> {
         let ticket = self.tickets.apply(|Tickets(given)| (Tickets(given.wrapping_add(1)), given));
         let seated = Seated { state: WAITING, priority: priority as u64, ticket };
-        let seat = self.seats.iter().find(|seat| seat.state.replace(EMPTY, seated.encode()))?;
-        Some((seat, seated))
+        self.seats.iter().find(|seat| seat.state.replace(EMPTY, seated.encode()))
     }
 
     /// Who is to be served next.
@@ -135,7 +137,7 @@ impl Seat {
     fn grant(&self, seated: Seated) -> bool {
         let granted = self.state.replace(seated.encode(), Seated { state: GRANTED, ..seated }.encode());
         if granted {
-            self.bell.ring();
+            self.waker.wake();
         }
         granted
     }
@@ -198,10 +200,8 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
 
     /// Wakes all who wait, to be told that it is closed.
     pub(super) fn send_home(&self) {
-        // A drain may have begun before.
-        self.drained.ring();
         if let Some(queue) = self.queue.get() {
-            queue.seats.iter().for_each(|seat| seat.bell.ring());
+            queue.seats.iter().for_each(|seat| seat.waker.wake());
         }
     }
 }
@@ -211,7 +211,7 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N>
     ///
     /// Of those who wait the highest priority is served first, and within one whoever came first. As many wait as the
     /// [waiting room](crate::pressure::CapacityBuilder::waiting_room) holds; others are shed at once. Dropping the future leaves the queue; a
-    /// slot that was handed to it already goes to the next one. Needs no runtime; a free slot costs what `admit` costs.
+    /// slot that was handed to it already goes to the next one. In shadow nobody waits. Needs no runtime; a free slot costs what `admit` costs.
     ///
     /// # Errors
     /// The facts of the refusal: `Shed` where the waiting room is full, `Late` where the time was over, or would have been before
@@ -282,62 +282,71 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N>
             Err(seen) => refusal(seen, share, priority),
         };
         let began = self.clock.now();
-        let room = self.form.told().room;
-        if shed.is_closed() || longest.is_zero() {
+        let patience = self.patience(longest);
+        // In shadow nobody is kept waiting.
+        if shed.is_closed() || longest.is_zero() || self.is_shadow() {
             return self.let_through(shed);
         }
-        let queue = self.queue.get_or_make(|| Queue::new(room.seats));
-        let Some((seat, _)) = queue.sit(priority) else { return self.let_through(shed) };
-        let mut sitting = Sitting { shedder: self, seat, counted: false, gone: false };
+        if patience.is_zero() {
+            return self.let_through(Refused::Late(Late { waited: Duration::ZERO, stale: false, priority }));
+        }
+        let queue = self.queue.get_or_make(|| Queue::new(self.form.told().room.seats));
+        if self.slots().waiting == 0 {
+            // Before the swap that counts the first waiter, which publishes it.
+            queue.standing_since.set(began.as_nanos());
+        }
+        let Some(seat) = queue.sit(priority) else { return self.let_through(shed) };
+        let mut sitting = Sitting { shedder: self, seat, priority, counted: false, gone: false };
         match self.slots.apply(|slots: Slots| rules::enqueue(slots, share)) {
             Arrival::Admitted { depth } => {
-                // A slot that was handed to the seat as well goes on when it is left.
-                drop(sitting);
-                return Ok(self.granted(priority, depth, highest, time));
-            }
-            Arrival::Refused(seen) => {
-                drop(sitting);
-                return self.let_through(refusal(seen, share, priority));
-            }
-            Arrival::Waits { first: true } => queue.standing_since.set(began.as_nanos()),
-            Arrival::Waits { first: false } => {}
-        }
-        sitting.counted = true;
-        let (patience, stale) = self.patience(queue, began, longest);
-        let mut time = pin!(sleeper.sleep(patience));
-        loop {
-            // First listening, then looking: a grant rings after it is written.
-            let mut rung = pin!(seat.bell.listen());
-            if seat.state.view::<Seated>().state == GRANTED {
-                break;
-            }
-            if self.is_closed() {
-                return self.given_up(&mut sitting, refusal(self.slots(), share, priority));
-            }
-            let over = poll_fn(|context| {
-                if rung.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(false);
+                let grant = self.granted(priority, depth, highest, time);
+                if sitting.leave() {
+                    // A slot was handed to the seat as well.
+                    self.serve(true);
                 }
-                time.as_mut().poll(context).map(|()| true)
-            });
-            if over.await {
-                let waited = self.clock.now().saturating_since(began);
-                return self.given_up(&mut sitting, Refused::Late(Late { waited, stale, priority }));
+                return Ok(grant);
             }
+            Arrival::Refused(seen) => return self.given_up(&mut sitting, refusal(seen, share, priority)),
+            Arrival::Waits => sitting.counted = true,
+        }
+        let stale = self.is_stale(queue, began, patience);
+        let patience = if stale { self.form.told().room.target() } else { patience };
+        let mut over = pin!(sleeper.sleep(patience));
+        let ended = poll_fn(|context| {
+            // First the waker, then the look: a grant wakes after it is written.
+            seat.waker.register(context.waker());
+            if seat.state.view::<Seated>().state == GRANTED {
+                return Poll::Ready(None);
+            }
+            let slots = self.slots();
+            if slots.closed {
+                return Poll::Ready(Some(refusal(slots, share, priority)));
+            }
+            over.as_mut().poll(context).map(|()| {
+                let waited = self.clock.now().saturating_since(began);
+                Some(Refused::Late(Late { waited, stale, priority }))
+            })
+        });
+        if let Some(refused) = ended.await {
+            return self.given_up(&mut sitting, refused);
         }
         sitting.leave();
         Ok(self.handed(priority))
     }
 
-    /// How long to wait, and whether that is less than was asked for.
-    fn patience(&self, queue: &Queue, now: Instant, longest: Duration) -> (Duration, bool) {
+    /// How long to wait at most, so that there is time left to be served, and no longer than a queue may take to come to rest.
+    fn patience(&self, longest: Duration) -> Duration {
         let room = self.form.told().room;
-        let longest = saturating_nanos(longest);
+        let service = room.service.or_else(|| self.form.service()).unwrap_or(0);
+        let patience = saturating_nanos(longest).saturating_sub(service);
+        Duration::from_nanos(patience.min(room.interval))
+    }
+
+    /// Whether the queue has stood for so long that nobody waits longer than the target.
+    fn is_stale(&self, queue: &Queue, now: Instant, patience: Duration) -> bool {
+        let room = self.form.told().room;
         let standing = now.as_nanos().saturating_sub(queue.standing_since.get());
-        let target = if standing > room.interval { room.target } else { u64::MAX };
-        let service = self.form.service().unwrap_or(room.service);
-        let patience = longest.saturating_sub(service).min(target);
-        (Duration::from_nanos(patience), patience < longest)
+        standing > room.interval && room.target() < patience
     }
 
     /// Leaves without a slot, unless one was handed over meanwhile.
@@ -358,6 +367,7 @@ impl<F: Form, C: Clock, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N>
 struct Sitting<'a, F: Form, C: TimeSource, O: Observer<Event>, N: Counting> {
     shedder: &'a LoadShedder<F, C, O, N>,
     seat: &'a Seat,
+    priority: Priority,
     counted: bool,
     gone: bool,
 }
@@ -376,7 +386,11 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> Sitting<'_, F, C, 
 
 impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> Drop for Sitting<'_, F, C, O, N> {
     fn drop(&mut self) {
-        if !self.gone && self.leave() {
+        if self.gone {
+            return;
+        }
+        self.shedder.counters.add(Kind::Left(self.priority));
+        if self.leave() {
             self.shedder.serve(true);
         }
     }

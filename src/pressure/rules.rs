@@ -33,8 +33,8 @@ pub(super) const fn admit(slots: Slots, share: Share) -> Option<Slots> {
 pub(super) enum Arrival {
     /// A slot was free after all: it was taken, as the `depth`-th.
     Admitted { depth: u32 },
-    /// Counted as waiting; `first`: nobody else was.
-    Waits { first: bool },
+    /// Counted as waiting.
+    Waits,
     /// Closed, or too many wait already.
     Refused(Slots),
 }
@@ -48,7 +48,7 @@ pub(super) const fn enqueue(slots: Slots, share: Share) -> (Slots, Arrival) {
     if slots.closed || slots.waiting >= MOST_WAITING {
         return (slots, Arrival::Refused(slots));
     }
-    (Slots { waiting: slots.waiting + 1, ..slots }, Arrival::Waits { first: slots.waiting == 0 })
+    (Slots { waiting: slots.waiting + 1, ..slots }, Arrival::Waits)
 }
 
 /// Who is to be told of a slot that was given back.

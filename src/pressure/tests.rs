@@ -20,8 +20,8 @@ use crate::observe::observe_with;
 use crate::pressure::policy::Share;
 use crate::pressure::rules::{self, Arrival, Freed};
 use crate::pressure::word::Slots;
-use crate::pressure::{Capacity, Event, LoadShedder, Outcome, Priority, Refused, Shutdown, Why};
-use crate::time::ManualClock;
+use crate::pressure::{Adaptation, Capacity, Event, LoadShedder, Outcome, Priority, Refused, Shutdown, Why};
+use crate::time::{Instant, ManualClock};
 
 use Priority::{Background, Critical, High, Low, Normal};
 
@@ -47,9 +47,9 @@ fn the_table_holds_row_by_row() {
     assert_eq!(rules::admit(slots(3, 5, 0, false), half()), None);
 
     assert_eq!(rules::enqueue(open, half()), (full, Arrival::Admitted { depth: 2 }));
-    assert_eq!(rules::enqueue(full, half()), (slots(2, 4, 1, false), Arrival::Waits { first: true }));
+    assert_eq!(rules::enqueue(full, half()), (slots(2, 4, 1, false), Arrival::Waits));
     let some = slots(2, 4, 3, false);
-    assert_eq!(rules::enqueue(some, half()), (slots(2, 4, 4, false), Arrival::Waits { first: false }));
+    assert_eq!(rules::enqueue(some, half()), (slots(2, 4, 4, false), Arrival::Waits));
     assert_eq!(rules::enqueue(closed, half()), (closed, Arrival::Refused(closed)));
     let crowded = slots(2, 4, 32_767, false);
     assert_eq!(rules::enqueue(crowded, half()), (crowded, Arrival::Refused(crowded)));
@@ -244,7 +244,7 @@ fn a_full_waiting_room_sheds_and_one_that_is_closed_sends_all_home() {
     assert!(waits.now().unwrap_err().is_closed());
     assert_eq!(shedder.look().waiting, 0);
     let counts = shedder.counts();
-    assert_eq!((counts.shed_of(Critical), counts.closed), (1, 1));
+    assert_eq!((counts.shed_of(Critical), counts.closed[Normal as usize]), (1, 1));
 }
 
 #[test]
@@ -274,21 +274,101 @@ fn patience(told: Capacity, later: Duration) -> (Duration, Refused) {
 }
 
 #[test]
-fn whoever_can_no_longer_be_served_in_time_leaves_early() {
+fn whoever_can_no_longer_be_served_in_time_leaves_early_or_does_not_wait() {
     let plain = Capacity::of(1);
     let (waited, refused) = patience(plain.build().unwrap(), LONG);
     assert!(matches!(refused, Refused::Late(late) if !late.stale && waited == LONG));
     let service = Duration::from_secs(20);
     let (waited, refused) = patience(plain.service_time(service).build().unwrap(), LONG);
-    assert!(matches!(refused, Refused::Late(late) if late.stale && waited == LONG - service));
+    assert!(matches!(refused, Refused::Late(late) if !late.stale && waited == LONG - service));
+    let shedder = LoadShedder::new(plain.service_time(LONG).build().unwrap());
+    let _held = shedder.admit(Critical).unwrap();
+    let hopeless = Polled::new(shedder.admit_within(Critical, LONG, &never)).now().unwrap_err();
+    assert!(matches!(hopeless, Refused::Late(late) if late.waited.is_zero()));
+}
+
+#[test]
+fn a_told_service_time_goes_before_a_measured_one() {
+    let told = Capacity::of(4).service_time(Duration::from_secs(20)).constant();
+    let shedder = LoadShedder::adaptive(
+        Adaptation::of(told).between(1, 4).window(Duration::from_millis(1), 1).constant(),
+    );
+    for nanos in (1..20).map(|step| step * 10_000_000) {
+        let began = Instant::from_nanos(nanos);
+        let ended = began.saturating_add(Duration::from_millis(5));
+        shedder.admit_at(Critical, began).unwrap().record_at(Outcome::Success, ended);
+    }
+    let _held: Vec<_> = core::iter::from_fn(|| shedder.admit(Critical).ok()).collect();
+    let asked = Plain::new(Duration::ZERO);
+    let sleeper = |wait| {
+        asked.set(wait);
+        at_once(wait)
+    };
+    assert!(Polled::new(shedder.admit_within(Critical, LONG, &sleeper)).now().is_err());
+    assert_eq!(asked.get(), Duration::from_secs(40));
 }
 
 #[test]
 fn once_the_queue_has_stood_for_the_interval_nobody_waits_longer_than_the_target() {
     let (target, interval) = (Duration::from_millis(5), Duration::from_millis(100));
     let told = Capacity::of(1).codel(target, interval).build().unwrap();
-    assert_eq!(patience(told, interval).0, LONG, "not longer than the interval yet");
-    assert_eq!(patience(told, interval + Duration::from_nanos(1)).0, target);
+    assert_eq!(patience(told, interval).0, interval, "not longer than the interval yet");
+    let (waited, refused) = patience(told, interval + Duration::from_nanos(1));
+    assert!(matches!(refused, Refused::Late(late) if late.stale && waited == target), "{refused:?}");
+}
+
+#[test]
+fn in_shadow_nobody_waits_and_a_closing_is_a_closing() {
+    let shedder = of(1).counted();
+    shedder.set_shadow(true);
+    let _held = shedder.admit(Critical).unwrap();
+    assert!(Polled::new(shedder.admit_within(Critical, LONG, &never)).now().unwrap().is_shadowed());
+    shedder.close();
+    assert!(shedder.admit(Critical).unwrap_err().is_closed());
+    assert!(Polled::new(shedder.admit_within(Critical, LONG, &never)).now().unwrap_err().is_closed());
+}
+
+#[test]
+fn whoever_leaves_the_queue_is_counted() {
+    let shedder = of(1).counted();
+    let _held = shedder.admit(Critical).unwrap();
+    let mut waits = Polled::new(shedder.admit_within(High, LONG, &never));
+    assert!(waits.is_pending());
+    drop(waits);
+    assert_eq!(shedder.counts().left[High as usize], 1);
+}
+
+#[test]
+fn other_parts_change_nothing_else() {
+    let shedder = of(3);
+    drop(shedder.admit(Critical));
+    shedder.set_shadow(true);
+    shedder.close();
+    let shedder = shedder.counted().with_clock(ManualClock::new()).with_observer(());
+    assert!(shedder.is_closed() && shedder.is_shadow() && shedder.look().highest == 1);
+}
+
+/// Drops what it woke, inside the wake.
+struct DropsWhatItWakes(Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>);
+
+impl std::task::Wake for DropsWhatItWakes {
+    fn wake(self: Arc<Self>) {
+        drop(self.0.lock().unwrap().take());
+    }
+}
+
+#[test]
+fn a_waker_may_drop_the_waiter() {
+    let shedder = Arc::new(of(1));
+    let held = shedder.admit(Critical).unwrap();
+    let waiter = Arc::new(DropsWhatItWakes(Mutex::new(None)));
+    let waiting = Arc::clone(&shedder);
+    let mut wait: Pin<Box<dyn Future<Output = ()> + Send>> =
+        Box::pin(async move { drop(waiting.admit_within(Normal, LONG, &|_| pending()).await) });
+    assert!(wait.as_mut().poll(&mut Context::from_waker(&Arc::clone(&waiter).into())).is_pending());
+    *waiter.0.lock().unwrap() = Some(wait);
+    drop(held);
+    assert_eq!((shedder.look().depth, shedder.look().waiting), (0, 0));
 }
 
 #[test]

@@ -49,6 +49,10 @@ pub struct Adaptive {
     backed_off: Cell,
     /// The most slots taken at once in this window.
     peak: Shown,
+    /// Not zero: somebody was refused in this window.
+    refused: Shown,
+    /// Not zero: the baseline is to be forgotten.
+    forget: Shown,
     memory: Memory,
 }
 
@@ -124,11 +128,11 @@ impl<C, O, N> LoadShedder<Adaptive, C, O, N> {
     /// ```
     #[must_use]
     pub fn baseline(&self) -> Option<core::time::Duration> {
-        let nanos = self.form.memory.baseline.get();
+        let nanos = if self.form.forget.get() == 0 { self.form.memory.baseline.get() } else { 0 };
         (nanos > 0).then(|| core::time::Duration::from_nanos(nanos))
     }
 
-    /// Forgets the baseline latency: the next window's mean is the new one. For a service that is slower from now on, and is
+    /// Forgets the baseline latency: the mean of the first window that begins from now on is the new one. For a service that is slower from now on, and is
     /// meant to be.
     ///
     /// # Examples
@@ -141,8 +145,7 @@ impl<C, O, N> LoadShedder<Adaptive, C, O, N> {
     /// # Ok::<(), fusebox::InvalidPolicy>(())
     /// ```
     pub fn forget_baseline(&self) {
-        self.form.memory.baseline.set(0);
-        self.form.memory.lowest.set(0);
+        self.form.forget.set(1);
     }
 }
 
@@ -155,6 +158,8 @@ impl Adaptive {
                 ends: Cell::fresh(),
                 backed_off: Cell::fresh(),
                 peak: Shown::zero(),
+                refused: Shown::zero(),
+                forget: Shown::zero(),
                 memory: Memory {
                     began: Shown::zero(),
                     sums: Shown::zero(),
@@ -170,9 +175,21 @@ impl Adaptive {
     /// One latency more; the capacity that follows, where it ends a window.
     #[inline]
     fn sample(&self, latency: u64, now: u64, stands: impl Fn() -> (u32, u32)) -> Option<(Resize, Why)> {
-        self.sums.add(0, word::one(latency));
+        self.sums.add(0, word::one(latency.min(self.longest_latency())));
         let ends = self.ends.load();
-        if now >= ends && ends != TAKEN { self.take(ends, now, stands) } else { None }
+        // An end that is too far ahead was set by a clock that has stepped back since.
+        let over = now >= ends || ends - now > self.longest_window();
+        if over && ends != TAKEN { self.take(ends, now, stands) } else { None }
+    }
+
+    /// In nanoseconds.
+    const fn longest_window(&self) -> u64 {
+        self.told.window.saturating_mul(policy::LONGEST_WINDOW)
+    }
+
+    /// What counts of a latency: so much that a window's sum fits, though each slot ends one of these.
+    const fn longest_latency(&self) -> u64 {
+        word::MOST_LATENCY / (2 * self.told.ceiling as u64)
     }
 
     /// The window is over: whoever wins it works it out.
@@ -191,20 +208,30 @@ impl Adaptive {
         let (memory, told) = (&self.memory, &self.told);
         let sums = self.sums.sum(0);
         let Added { samples, nanos } = word::between(memory.sums.get(), sums);
-        if ends == 0 || samples < told.samples {
-            // The very first sample only says when the first window begins.
-            if ends == 0 {
-                memory.began.set(now);
+        let lasted = now.saturating_sub(memory.began.get());
+        let forgets = self.forget.get() != 0;
+        let idle = lasted > 2 * ends.saturating_sub(memory.began.get()).max(told.window);
+        if ends == 0 || forgets || idle {
+            // The first sample, and the first one after a pause, only say when a window begins.
+            if forgets {
+                self.forget.set(0);
+                memory.baseline.set(0);
+                memory.lowest.set(0);
             }
+            memory.began.set(now);
+            memory.sums.set(sums);
+            return (None, now.saturating_add(told.window));
+        }
+        if samples < told.samples || nanos == 0 {
             return (None, now.saturating_add(told.window));
         }
         let (depth, capacity) = stands();
         let peak = self.peak.get().max(depth.into());
         let fraction = rules::nanos(memory.fraction.get()) / FRACTION;
         let window = Window {
-            mean: rules::nanos(nanos.max(1)) / rules::nanos(samples),
-            lasted: rules::nanos(now.saturating_sub(memory.began.get())),
-            used: peak * 2 >= u64::from(capacity),
+            mean: rules::nanos(nanos) / rules::nanos(samples),
+            lasted: rules::nanos(lasted),
+            used: peak * 2 >= u64::from(capacity) || self.refused.get() != 0,
         };
         let known = Known {
             limit: f64::from(capacity) + fraction,
@@ -215,13 +242,15 @@ impl Adaptive {
         memory.sums.set(sums);
         memory.began.set(now);
         memory.mean.set(saturating(window.mean));
-        memory.baseline.set(saturating(next.baseline).max(1));
-        memory.lowest.set(saturating(next.lowest).max(1));
+        memory.baseline.set(saturating(next.baseline));
+        memory.lowest.set(saturating(next.lowest));
         self.peak.set(depth.into());
+        self.refused.set(0);
         let to = rules::whole(next.limit);
         memory.fraction.set(saturating((next.limit - f64::from(to)) * FRACTION));
         let resize = (to != capacity).then_some(Resize::Exactly { from: capacity, to });
-        (resize, now.saturating_add(told.window.max(saturating(window.mean * 2.0))))
+        let twice = saturating(window.mean * 2.0).min(self.longest_window());
+        (resize, now.saturating_add(told.window.max(twice)))
     }
 
     /// A call that began at `began` ended in overload.
@@ -229,7 +258,8 @@ impl Adaptive {
     fn overload(&self, began: u64, now: u64) -> Option<(Resize, Why)> {
         let first = self.backed_off.apply(|At(last): At| {
             // One that began before the last decrease is part of what was answered by it.
-            let answered = last > 0 && began <= last;
+            // What lies too far ahead is of a clock that has stepped back since.
+            let answered = last > 0 && began <= last && last.saturating_sub(now) <= self.longest_window();
             if answered { (At(last), false) } else { (At(now.max(1)), true) }
         });
         first.then_some((Resize::BackOff { floor: self.told.floor }, Why::Overload))
@@ -268,6 +298,13 @@ impl sealed::Sense for Adaptive {
     fn admitted(&self, depth: u32) {
         if u64::from(depth) > self.peak.get() {
             self.peak.raise(depth.into());
+        }
+    }
+
+    #[inline]
+    fn refused(&self) {
+        if self.refused.get() == 0 {
+            self.refused.set(1);
         }
     }
 

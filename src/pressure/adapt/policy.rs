@@ -4,10 +4,14 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::invalid::{InvalidPolicy, Value, refuse_to_compile, refuse_unless};
+use crate::pressure::adapt::word::MOST_LATENCY;
 use crate::pressure::policy::Capacity;
 use crate::pressure::word::MOST_SLOTS;
 use crate::ratio::Ratio;
 use crate::time::saturating_nanos;
+
+/// A window lasts so many times what was told, at most.
+pub(super) const LONGEST_WINDOW: u64 = 10;
 
 /// How a capacity follows from latencies.
 ///
@@ -69,8 +73,7 @@ pub struct Adaptation {
 pub struct AdaptationBuilder {
     capacity: Capacity,
     algorithm: Algorithm,
-    floor: u32,
-    ceiling: u32,
+    bounds: Option<(u32, u32)>,
     healthy: Option<Duration>,
     window: Duration,
     samples: u32,
@@ -84,8 +87,7 @@ impl Adaptation {
         AdaptationBuilder {
             capacity,
             algorithm: Algorithm::Gradient,
-            floor: 4,
-            ceiling: 1_000,
+            bounds: None,
             healthy: None,
             window: Duration::from_millis(100),
             samples: 16,
@@ -121,8 +123,7 @@ impl AdaptationBuilder {
 
     /// The least and the most slots, whatever the latencies. Unless told, 4 and 1000, or as few or as many as it begins with.
     pub const fn between(mut self, floor: u32, ceiling: u32) -> Self {
-        self.floor = floor;
-        self.ceiling = ceiling;
+        self.bounds = Some((floor, ceiling));
         self
     }
 
@@ -133,7 +134,7 @@ impl AdaptationBuilder {
     }
 
     /// How long latencies are gathered for one decision, and how many of them there must be: unless told, 100 ms (or twice the
-    /// mean latency, if that is longer) and 16.
+    /// mean latency, if that is longer, up to ten times what was told) and 16.
     pub const fn window(mut self, least: Duration, samples: u32) -> Self {
         self.window = least;
         self.samples = samples;
@@ -141,7 +142,9 @@ impl AdaptationBuilder {
     }
 
     /// How fast the baseline latency may rise, as a share of itself a minute, and how far, as a multiple of the lowest one that
-    /// was ever measured. Unless told, 0.5 and 2: a dependency that stays four times as slow does not win its slots back.
+    /// was ever measured. Unless told, 0.5 and 2: a dependency that stays four times as slow does not win its slots back. Only
+    /// windows in which half of the slots were taken count, so that a quiet night's health checks are no baseline. Give calls of
+    /// very different cost a shedder each.
     pub const fn drift(mut self, a_minute: f64, most: f64) -> Self {
         self.drift = (a_minute, most);
         self
@@ -153,28 +156,37 @@ impl AdaptationBuilder {
     /// The first setting that can never work, with its value and the rule.
     pub const fn build(self) -> Result<Adaptation, InvalidPolicy> {
         let slots = self.capacity.slots();
+        let (floor, ceiling) = match self.bounds {
+            Some(bounds) => bounds,
+            None => (if slots < 4 { slots } else { 4 }, if slots > 1_000 { slots } else { 1_000 }),
+        };
         let (a_minute, most) = self.drift;
-        refuse_unless!(self.floor >= 1, "floor", Value::Count(0), "must be 1 at least");
+        refuse_unless!(floor >= 1, "floor", Value::Count(0), "must be 1 at least");
         refuse_unless!(
-            self.ceiling <= MOST_SLOTS,
+            ceiling <= MOST_SLOTS,
             "ceiling",
-            Value::Count(self.ceiling as u64),
+            Value::Count(ceiling as u64),
             "must be 16777215 at most"
         );
         refuse_unless!(
-            self.floor <= self.ceiling,
+            floor <= ceiling,
             "floor",
-            Value::Count(self.floor as u64),
+            Value::Count(floor as u64),
             "must not be above the ceiling"
         );
         refuse_unless!(
-            self.floor <= slots && slots <= self.ceiling,
+            floor <= slots && slots <= ceiling,
             "capacity",
             Value::Count(slots as u64),
             "must be from the floor to the ceiling"
         );
         let window = saturating_nanos(self.window);
-        refuse_unless!(window >= 1, "window", Value::Duration(self.window), "must be above zero");
+        refuse_unless!(
+            window >= 1 && window <= MOST_LATENCY / (2 * LONGEST_WINDOW) / ceiling as u64,
+            "window",
+            Value::Duration(self.window),
+            "must be above zero, and times the ceiling 14073 s at most"
+        );
         refuse_unless!(self.samples >= 1, "window", Value::Count(0), "must have a sample at least");
         let healthy = match self.healthy {
             Some(healthy) => saturating_nanos(healthy),
@@ -201,8 +213,8 @@ impl AdaptationBuilder {
         Ok(Adaptation {
             capacity: self.capacity,
             algorithm: self.algorithm,
-            floor: self.floor,
-            ceiling: self.ceiling,
+            floor,
+            ceiling,
             healthy,
             window,
             samples: self.samples as u64,

@@ -24,7 +24,7 @@ pub(super) struct Window {
     pub(super) mean: f64,
     /// How long it lasted, in nanoseconds.
     pub(super) lasted: f64,
-    /// Whether at least half of the slots were ever taken.
+    /// Whether at least half of the slots were ever taken, or somebody was refused.
     pub(super) used: bool,
 }
 
@@ -43,6 +43,8 @@ pub(super) fn next(told: &Adaptation, known: Known, window: Window) -> Known {
     let (baseline, lowest) = baseline(told, known, window);
     let asked = if is_above(window.mean, told.healthy) {
         known.limit * BACKOFF
+    } else if baseline <= 0.0 {
+        known.limit
     } else {
         match told.algorithm {
             Algorithm::Gradient => gradient(known.limit, baseline, window.mean),
@@ -60,6 +62,9 @@ fn bounded(told: &Adaptation, limit: f64) -> f64 {
 
 fn baseline(told: &Adaptation, known: Known, window: Window) -> (f64, f64) {
     let Known { baseline, lowest, .. } = known;
+    if !window.used {
+        return (baseline, lowest);
+    }
     let moved = if baseline <= 0.0 {
         window.mean
     } else if window.mean < baseline {

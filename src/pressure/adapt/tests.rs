@@ -7,12 +7,14 @@
     reason = "a test may stop at what it did not expect, and counts what is small"
 )]
 
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use super::rules::{Known, Window, next};
 use super::{Adaptation, Adaptive, Algorithm};
-use crate::pressure::{Capacity, LoadShedder, Outcome, Permit, Priority};
-use crate::time::Instant;
+use crate::observe::{ObserveWith, observe_with};
+use crate::pressure::{Capacity, Event, LoadShedder, Outcome, Permit, Priority};
+use crate::time::{Instant, NoClock};
 
 const ALL: [Algorithm; 3] = [Algorithm::Gradient, Algorithm::Vegas, Algorithm::Aimd];
 const MILLI: u64 = 1_000_000;
@@ -122,6 +124,7 @@ fn what_can_never_work_is_refused_by_name() {
         (of(50).between(1, 1 << 24), "ceiling"),
         (of(50).window(Duration::ZERO, 10), "window"),
         (of(50).window(Duration::from_secs(1), 0), "window"),
+        (of(50).window(Duration::from_secs(15), 1), "window"),
         (of(50).healthy_latency(Duration::ZERO), "healthy_latency"),
         (of(50).drift(-0.1, 2.0), "drift"),
         (of(50).drift(f64::NAN, 2.0), "drift"),
@@ -140,10 +143,11 @@ fn admit(shedder: &LoadShedder<Adaptive>, millis: u64) -> Permit<&LoadShedder<Ad
     shedder.admit_at(Priority::Critical, at(millis)).unwrap()
 }
 
-/// A second of calls of 10 ms each, of which 30 run at once.
+/// A second of calls, begun every 10 ms, of which 30 run at once if there are as many slots.
 fn a_second(shedder: &LoadShedder<Adaptive>, from: u64, latency: u64) {
     for millis in (from..from + 1_000).step_by(10) {
-        let calls: Vec<_> = (0..30).map(|_| admit(shedder, millis)).collect();
+        let ask = || shedder.admit_at(Priority::Critical, at(millis)).ok();
+        let calls: Vec<_> = core::iter::from_fn(ask).take(30).collect();
         for call in calls {
             call.record_at(Outcome::Success, at(millis + latency));
         }
@@ -209,4 +213,119 @@ fn additive_growth_is_a_slot_each_round_trip() {
     let calls = [(); 5].map(|()| shedder.admit_at(Priority::Critical, at(16)).unwrap());
     calls.into_iter().for_each(|call| call.record_at(Outcome::Success, at(20)));
     assert_eq!(shedder.look().capacity, 14, "four round trips in 16 ms");
+}
+
+#[test]
+fn what_it_begins_with_is_within_the_usual_bounds() {
+    for slots in [1, 2, 3, 4, 1_000, 1_001, 2_000] {
+        let told = Adaptation::of(Capacity::of(slots).constant()).build().unwrap();
+        assert_eq!(told.bounds(), (slots.min(4), slots.max(1_000)), "{slots}");
+    }
+}
+
+/// Twenty seconds of twentyfold latency lower a capacity that adapts at all.
+fn is_alive(shedder: &LoadShedder<Adaptive>, from: u64) {
+    a_second(shedder, from, 10);
+    a_second(shedder, from + 2_000, 10);
+    let before = shedder.look().capacity;
+    for second in 0..20 {
+        a_second(shedder, from + 5_000 + second * 1_000, 200);
+    }
+    assert!(shedder.look().capacity < before, "{before}, and {shedder:?}");
+}
+
+#[test]
+fn it_adapts_after_one_call_of_ten_hours() {
+    let shedder = LoadShedder::adaptive(told(Algorithm::Gradient));
+    let hours = admit(&shedder, 1);
+    a_second(&shedder, 36_000_000, 10);
+    hours.record_at(Outcome::Success, at(36_001_500));
+    is_alive(&shedder, 36_003_000);
+}
+
+#[test]
+fn it_adapts_after_an_instant_from_the_end_of_the_clock() {
+    let shedder = LoadShedder::adaptive(told(Algorithm::Gradient));
+    a_second(&shedder, 1, 10);
+    let end = Instant::from_nanos(u64::MAX);
+    shedder.admit_at(Priority::Critical, at(2_000)).unwrap().record_at(Outcome::Success, end);
+    shedder.admit_at(Priority::Critical, end).unwrap().record_at(Outcome::Overload, end);
+    let before = shedder.look().capacity;
+    admit(&shedder, 2_500).record_at(Outcome::Overload, at(2_600));
+    assert!(shedder.look().capacity < before, "an overload is answered");
+    is_alive(&shedder, 3_000);
+}
+
+#[test]
+fn a_quiet_night_is_no_baseline() {
+    for algorithm in [Algorithm::Gradient, Algorithm::Vegas] {
+        let shedder = LoadShedder::adaptive(told(algorithm));
+        for second in 0..10 {
+            a_second(&shedder, 1 + second * 1_000, 10);
+        }
+        let before = shedder.look().capacity;
+        // Health checks, one at a time, a hundred times as quick.
+        for millis in (20_000..3_000_000).step_by(50) {
+            let call = admit(&shedder, millis);
+            call.record_at(Outcome::Success, at(millis).saturating_add(Duration::from_micros(100)));
+        }
+        for second in 0..60 {
+            a_second(&shedder, 3_001_000 + second * 1_000, 10);
+        }
+        assert!(shedder.look().capacity >= before, "{algorithm}: {before}, and {shedder:?}");
+    }
+}
+
+#[test]
+fn calls_shorter_than_the_clocks_tick_leave_it_alone() {
+    for algorithm in [Algorithm::Gradient, Algorithm::Vegas] {
+        let shedder = LoadShedder::adaptive(told(algorithm));
+        for second in 0..600 {
+            a_second(&shedder, 1 + second * 1_000, 0);
+        }
+        assert!(shedder.look().capacity >= 50, "{algorithm}: {shedder:?}");
+    }
+}
+
+#[test]
+fn an_hour_between_two_bursts_is_no_round_trip() {
+    let shedder = LoadShedder::adaptive(told(Algorithm::Aimd));
+    for burst in 0..2 {
+        let calls: Vec<_> = (0..40).map(|_| admit(&shedder, 1 + burst * 3_600_000)).collect();
+        for call in calls {
+            call.record_at(Outcome::Success, at(11 + burst * 3_600_000));
+        }
+    }
+    assert_eq!(shedder.look().capacity, 50);
+}
+
+#[test]
+fn it_grows_where_only_thresholds_keep_the_traffic_low() {
+    let slots = Capacity::of(50).thresholds([0.1, 0.2, 0.4, 0.45, 1.0]).constant();
+    let shedder = LoadShedder::adaptive(Adaptation::of(slots).constant());
+    for millis in (1..60_000).step_by(10) {
+        let admit = || shedder.admit_at(Priority::Normal, at(millis)).ok();
+        let calls: Vec<_> = core::iter::from_fn(admit).collect();
+        for call in calls {
+            call.record_at(Outcome::Success, at(millis + 10));
+        }
+    }
+    assert!(shedder.look().capacity > 50, "{shedder:?}");
+}
+
+#[test]
+fn a_change_is_told_once_the_slot_is_free() {
+    type Told = LoadShedder<Adaptive, NoClock, ObserveWith<fn(&Event)>>;
+    static SHEDDER: OnceLock<Told> = OnceLock::new();
+    static SEEN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+    fn hook(event: &Event) {
+        assert!(matches!(event, Event::Resized { .. }), "{event}");
+        SEEN.lock().unwrap().push(SHEDDER.get().unwrap().look().depth);
+    }
+    let adaptation = told(Algorithm::Aimd);
+    let shedder = SHEDDER.get_or_init(|| {
+        LoadShedder::adaptive_with_parts(adaptation, NoClock, observe_with(hook as fn(&Event)), ())
+    });
+    shedder.admit_at(Priority::Critical, at(1)).unwrap().record_at(Outcome::Overload, at(2));
+    assert_eq!(*SEEN.lock().unwrap(), [0]);
 }

@@ -20,6 +20,9 @@ const _: () = assert!(SAMPLES.end() == u64::BITS, "the fields tile the word");
 /// Nanoseconds.
 const UNIT: u64 = 256;
 
+/// The longest sum of latencies between two readings, in nanoseconds.
+pub(super) const MOST_LATENCY: u64 = LATENCY.max() * UNIT;
+
 /// What is added between two readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Added {
@@ -27,7 +30,7 @@ pub(super) struct Added {
     pub(super) nanos: u64,
 }
 
-/// What to add for one latency; one that is longer than the field stops at its end.
+/// What to add for one latency.
 #[inline]
 pub(super) const fn one(nanos: u64) -> u64 {
     SAMPLES.put(1) | LATENCY.put(nanos.div_ceil(UNIT))

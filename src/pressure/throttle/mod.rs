@@ -43,7 +43,7 @@ const SLICES: usize = 8;
 /// for _ in 0..1_000 {
 ///     if let Ok(attempt) = throttle.ask() {
 ///         sent += 1;
-///         attempt.refused(); // 503 from the service
+///         drop(attempt); // 503 from the service
 ///     }
 /// }
 /// assert!(sent < 20, "{sent}");
@@ -52,6 +52,8 @@ const SLICES: usize = 8;
 pub struct Throttle<C = DefaultClock, O = ()> {
     slices: CachePadded<[Cell; SLICES]>,
     drawn: Cell,
+    /// The latest instant: a clock that steps back stands still here.
+    latest: Shown,
     /// Not zero: in shadow.
     shadow: Shown,
     told: Throttling,
@@ -59,24 +61,27 @@ pub struct Throttle<C = DefaultClock, O = ()> {
     observer: O,
 }
 
-/// A request that may be sent. What became of it is said by consuming it; one that is dropped counts as accepted, for the
-/// service has not refused it.
+/// A request that may be sent. Say when the service took it; one that is dropped was not accepted, for whatever reason: it was
+/// refused, timed out, or never arrived.
 ///
 /// # Examples
 /// ```
 /// use fusebox::pressure::{Throttle, Throttling};
 ///
 /// let throttle = Throttle::new(Throttling::new().build()?);
-/// let status = 200;
 /// let attempt = throttle.ask().unwrap();
-/// if status == 429 || status == 503 { attempt.refused() } else { attempt.accepted() }
+/// let status = 404; // an answer, if not a welcome one
+/// if status != 429 && status != 503 {
+///     attempt.accepted();
+/// }
 /// assert_eq!(throttle.look().accepts, 1);
 /// # Ok::<(), fusebox::InvalidPolicy>(())
 /// ```
-#[must_use = "say what became of it: dropped, it counts as accepted"]
-pub struct Attempt<'a, C: Clock, O> {
+#[must_use = "say when the service accepted it: dropped, it was not"]
+pub struct Attempt<'a, C, O> {
     throttle: &'a Throttle<C, O>,
-    over: bool,
+    /// In shadow it would have been thrown away: what becomes of it says nothing.
+    shadowed: bool,
 }
 
 /// A request that was thrown away, for the service refuses too many.
@@ -140,14 +145,30 @@ impl<C, O> Throttle<C, O> {
     /// A throttle that has seen nothing, of these parts: for a `static` with an observer or another clock.
     pub const fn with_parts(throttling: Throttling, clock: C, observer: O) -> Self {
         let slices = CachePadded::new([const { Cell::fresh() }; SLICES]);
-        Self { slices, drawn: Cell::fresh(), shadow: Shown::zero(), told: throttling, clock, observer }
+        Self {
+            slices,
+            drawn: Cell::fresh(),
+            latest: Shown::zero(),
+            shadow: Shown::zero(),
+            told: throttling,
+            clock,
+            observer,
+        }
     }
 
     #[cfg(fusebox_loom)]
     /// A throttle that has seen nothing, of these parts.
     pub fn with_parts(throttling: Throttling, clock: C, observer: O) -> Self {
         let slices = CachePadded::new(core::array::from_fn(|_| Cell::fresh()));
-        Self { slices, drawn: Cell::fresh(), shadow: Shown::zero(), told: throttling, clock, observer }
+        Self {
+            slices,
+            drawn: Cell::fresh(),
+            latest: Shown::zero(),
+            shadow: Shown::zero(),
+            told: throttling,
+            clock,
+            observer,
+        }
     }
 
     /// In shadow it decides and tells what it would have thrown away, and lets it through.
@@ -161,16 +182,14 @@ impl<C, O> Throttle<C, O> {
         self.shadow.get() != 0
     }
 
-    /// The service took a request, whatever it answered, at this instant: for those who ask by [`ask_at`](Self::ask_at).
-    pub fn accepted_at(&self, now: Instant) {
-        self.add(now, 0, 1);
-    }
-
     fn slice(&self, now: Instant) -> u64 {
-        now.as_nanos() / self.told.slice
+        now.as_nanos().max(self.latest.get()) / self.told.slice
     }
 
     fn add(&self, now: Instant, requests: u64, accepts: u64) {
+        if now.as_nanos() > self.latest.get() {
+            self.latest.raise(now.as_nanos());
+        }
         let now = self.slice(now);
         #[expect(clippy::cast_possible_truncation, reason = "a remainder by the number of slices")]
         if let Some(cell) = self.slices.get((now % SLICES as u64) as usize) {
@@ -193,14 +212,17 @@ impl<C, O> Throttle<C, O> {
         requests.saturating_sub(self.told.ratio.of(accepts))
     }
 
+    fn seed(&self) -> u64 {
+        #[cfg(feature = "std")]
+        return self.told.seed.unwrap_or_else(random::process_seed);
+        #[cfg(not(feature = "std"))]
+        return self.told.seed.unwrap_or_default();
+    }
+
     /// Whether the next request is thrown away: as often as `excess` in `requests + 1`.
     fn draws(&self, excess: u64, requests: u64) -> bool {
-        #[cfg(feature = "std")]
-        let seed = self.told.seed.unwrap_or_else(random::process_seed);
-        #[cfg(not(feature = "std"))]
-        let seed = self.told.seed.unwrap_or_default();
         let position = self.drawn.apply(|Drawn(drawn)| (Drawn(drawn.wrapping_add(1)), drawn));
-        random::up_to(requests, random::number(seed, position)) < excess
+        random::up_to(requests, random::number(self.seed(), position)) < excess
     }
 }
 
@@ -210,7 +232,7 @@ impl<C: Clock, O: Observer<ThrottleEvent>> Throttle<C, O> {
     /// # Errors
     /// The facts: then do not send it, and do not try it again at once.
     pub fn ask(&self) -> Result<Attempt<'_, C, O>, Throttled> {
-        self.ask_at(self.clock.now()).map(|()| Attempt { throttle: self, over: false })
+        self.ask_at(self.clock.now())
     }
 
     /// How it stands.
@@ -218,10 +240,15 @@ impl<C: Clock, O: Observer<ThrottleEvent>> Throttle<C, O> {
     pub fn look(&self) -> ThrottleLook {
         self.look_at(self.clock.now())
     }
+
+    /// Does ahead what the first call would do: reads the clock, which calibrates it, and draws the seed.
+    pub fn warm_up(&self) {
+        let _ = (self.clock.now(), self.seed());
+    }
 }
 
 impl<C, O: Observer<ThrottleEvent>> Throttle<C, O> {
-    /// As `ask`, at this instant, for those who say themselves what was [accepted](Self::accepted_at).
+    /// As `ask`, at this instant.
     ///
     /// # Errors
     /// The facts.
@@ -233,21 +260,20 @@ impl<C, O: Observer<ThrottleEvent>> Throttle<C, O> {
     ///
     /// static THROTTLE: Throttle<NoClock> = Throttle::with_parts(Throttling::new().seed(1).constant(), NoClock, ());
     /// let now = Instant::from_nanos(5);
-    /// assert!(THROTTLE.ask_at(now).is_ok());
-    /// THROTTLE.accepted_at(now);
+    /// THROTTLE.ask_at(now).unwrap().accepted_at(now);
     /// assert_eq!(THROTTLE.look_at(now).probability, 0.0);
     /// ```
-    pub fn ask_at(&self, now: Instant) -> Result<(), Throttled> {
+    pub fn ask_at(&self, now: Instant) -> Result<Attempt<'_, C, O>, Throttled> {
         let (requests, accepts) = self.sums(now);
         self.add(now, 1, 0);
         let excess = self.excess(requests, accepts);
         if excess == 0 || !self.draws(excess, requests) {
-            return Ok(());
+            return Ok(Attempt { throttle: self, shadowed: false });
         }
         let throttled = Throttled { requests, accepts };
         if self.is_shadow() {
             self.tell(|| ThrottleEvent::WouldThrottle(throttled));
-            return Ok(());
+            return Ok(Attempt { throttle: self, shadowed: true });
         }
         self.tell(|| ThrottleEvent::Throttled(throttled));
         Err(throttled)
@@ -272,18 +298,17 @@ impl<C, O: Observer<ThrottleEvent>> Throttle<C, O> {
 
 impl<C: Clock, O> Attempt<'_, C, O> {
     /// The service took it, whatever it answered.
-    pub fn accepted(self) {}
-
-    /// The service refused it, for want of capacity.
-    pub fn refused(mut self) {
-        self.over = true;
+    pub fn accepted(self) {
+        let now = self.throttle.clock.now();
+        self.accepted_at(now);
     }
 }
 
-impl<C: Clock, O> Drop for Attempt<'_, C, O> {
-    fn drop(&mut self) {
-        if !self.over {
-            self.throttle.accepted_at(self.throttle.clock.now());
+impl<C, O> Attempt<'_, C, O> {
+    /// As `accepted`, at this instant.
+    pub fn accepted_at(self, now: Instant) {
+        if !self.shadowed {
+            self.throttle.add(now, 0, 1);
         }
     }
 }
@@ -305,7 +330,7 @@ impl fmt::Display for ThrottleEvent {
     }
 }
 
-impl<C: Clock, O> fmt::Debug for Attempt<'_, C, O> {
+impl<C, O> fmt::Debug for Attempt<'_, C, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt").finish_non_exhaustive()
     }

@@ -25,10 +25,10 @@ fn at(seconds: u64) -> Instant {
 fn sent(throttle: &Throttle<NoClock>, now: Instant, requests: u64, accepts: u64) -> u64 {
     let mut sent = 0;
     for _ in 0..requests {
-        if throttle.ask_at(now).is_ok() {
+        if let Ok(attempt) = throttle.ask_at(now) {
             sent += 1;
             if accepts > 0 && sent % accepts == 0 {
-                throttle.accepted_at(now);
+                attempt.accepted_at(now);
             }
         }
     }
@@ -54,9 +54,12 @@ fn of_a_service_that_accepts_one_in_ten_it_asks_twice_as_much_as_is_accepted() {
     let mut accepted = 0;
     for second in 0..600 {
         for _ in 0..100 {
-            if throttle.ask_at(at(second)).is_ok() && accepted < 10 * (second + 1) {
-                accepted += 1;
-                throttle.accepted_at(at(second));
+            match throttle.ask_at(at(second)) {
+                Ok(attempt) if accepted < 10 * (second + 1) => {
+                    accepted += 1;
+                    attempt.accepted_at(at(second));
+                }
+                _ => {}
             }
         }
     }
@@ -81,7 +84,7 @@ fn after_the_window_all_is_forgotten() {
 fn equal_seeds_draw_alike_and_others_do_not() {
     let draws = |seed| {
         let throttle = throttle(1.0, seed);
-        throttle.accepted_at(at(0));
+        throttle.ask_at(at(0)).unwrap().accepted_at(at(0));
         (0..200).map(|_| throttle.ask_at(at(0)).is_ok()).collect::<Vec<_>>()
     };
     assert_eq!(draws(5), draws(5));
@@ -98,8 +101,15 @@ fn in_shadow_it_tells_and_lets_through() {
     });
     let throttle = Throttle::with_parts(Throttling::new().seed(7).build().unwrap(), NoClock, observer);
     throttle.set_shadow(true);
-    assert!((0..100).all(|_| throttle.ask_at(at(1)).is_ok()));
-    assert!(*told.lock().unwrap() > 50);
+    for _ in 0..200 {
+        drop(throttle.ask_at(at(1)).unwrap());
+    }
+    for _ in 0..100 {
+        throttle.ask_at(at(1)).unwrap().accepted_at(at(1));
+    }
+    // Only what would have been sent has an outcome.
+    assert!(throttle.look_at(at(1)).accepts < 50, "{:?}", throttle.look_at(at(1)));
+    assert!(*told.lock().unwrap() > 0);
 }
 
 #[test]
@@ -109,6 +119,21 @@ fn a_clock_that_steps_back_or_ends_forgets_nothing_early() {
     let before = throttle.look_at(at(1_000));
     assert_eq!(throttle.look_at(at(10)), before, "a step back");
     let _ = throttle.ask_at(Instant::from_nanos(u64::MAX));
+}
+
+#[test]
+fn wherever_the_clock_stands_what_is_past_is_forgotten() {
+    // The slices come round every 2^20.
+    for start in (0..40).map(|eighth| eighth * (120 << 20) / 64) {
+        let throttle = throttle(2.0, 9);
+        sent(&throttle, at(start), 1_000, 0);
+        assert_eq!(throttle.look_at(at(start)).requests, 1_000, "{start}");
+        for later in [120, 1_000, 864_000, 86_400 * 100] {
+            assert_eq!(throttle.look_at(at(start + later)).requests, 0, "{start} and {later}");
+        }
+        sent(&throttle, at(start + 864_000), 10, 1);
+        assert_eq!(throttle.look_at(at(start + 864_000)).requests, 10, "{start}");
+    }
 }
 
 #[test]

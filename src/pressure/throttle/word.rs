@@ -9,7 +9,7 @@
 //!
 //! | field | what |
 //! |---|---|
-//! | slice | which slice of time this is of, wrapping; at most half a round away from now |
+//! | slice | which slice of time this is of, wrapping: after a pause of 2^20 slices, to within a window, it is taken for new |
 //! | requests | how many were asked for in it, those that were throttled included |
 //! | accepts | how many the other side accepted in it |
 //!
@@ -32,23 +32,19 @@ pub(super) struct Slice {
 }
 
 impl Slice {
-    /// How many slices this one is older than `now`; nothing if it is not older.
+    /// How many slices ago this one was; `now` is never before it.
     pub(super) const fn age(self, now: u64) -> u64 {
-        let ahead = now.wrapping_sub(self.number) & SLICE.max();
-        if ahead > SLICE.max() / 2 { 0 } else { ahead }
+        now.wrapping_sub(self.number) & SLICE.max()
     }
 
     /// This slice with a request more, or an accept; begun anew where the word is of an older one.
     pub(super) const fn with(self, now: u64, requests: u64, accepts: u64) -> Self {
-        let held = if self.age(now) > 0 {
-            Self { number: now & SLICE.max(), requests: 0, accepts: 0 }
-        } else {
-            self
-        };
+        let number = now & SLICE.max();
+        let held = if self.number == number { self } else { Self { number, requests: 0, accepts: 0 } };
         let full = held.requests + requests > REQUESTS.max() || held.accepts + accepts > ACCEPTS.max();
         let (had, took) =
             if full { (held.requests / 2, held.accepts / 2) } else { (held.requests, held.accepts) };
-        Self { number: held.number, requests: had + requests, accepts: took + accepts }
+        Self { number, requests: had + requests, accepts: took + accepts }
     }
 }
 
@@ -79,7 +75,7 @@ mod tests {
         }
 
         #[test]
-        fn properties_counts_fit_and_a_full_one_keeps_the_ratio(word: u64, ahead in 0..4_u64) {
+        fn properties_counts_fit_and_a_full_one_keeps_the_ratio(word: u64, ahead in 0..1_u64 << 20) {
             let slice = Slice::decode(word);
             let next = slice.with(slice.number.wrapping_add(ahead), 1, 1);
             prop_assert_eq!(Slice::decode(next.encode()), next);
