@@ -178,10 +178,36 @@ impl<T> core::fmt::Debug for Swap<T> {
 }
 
 /// The waker of the one task that waits; it is taken out before it is called.
-#[cfg(all(feature = "alloc", target_has_atomic = "ptr", not(fusebox_loom)))]
-pub(crate) use atomic_waker::AtomicWaker;
-#[cfg(fusebox_loom)]
-pub(crate) use loom::future::AtomicWaker;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+#[derive(Debug)]
+pub(crate) struct OneWaker {
+    #[cfg(not(fusebox_loom))]
+    inner: atomic_waker::AtomicWaker,
+    #[cfg(fusebox_loom)]
+    inner: loom::future::AtomicWaker,
+}
+
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+impl OneWaker {
+    pub(crate) fn none() -> Self {
+        #[cfg(not(fusebox_loom))]
+        return Self { inner: atomic_waker::AtomicWaker::new() };
+        #[cfg(fusebox_loom)]
+        return Self { inner: loom::future::AtomicWaker::new() };
+    }
+
+    /// Whoever registers, then looks, misses nothing that is changed before a wake.
+    pub(crate) fn register(&self, waker: &core::task::Waker) {
+        #[cfg(not(fusebox_loom))]
+        self.inner.register(waker);
+        #[cfg(fusebox_loom)]
+        self.inner.register_by_ref(waker);
+    }
+
+    pub(crate) fn wake(&self) {
+        self.inner.wake();
+    }
+}
 
 /// Wakes those who listen. Whoever listens, then looks, then waits, misses nothing that is changed before a ring.
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]

@@ -245,7 +245,7 @@ impl Run<'_> {
                 self.held.push(held);
             }
             Err(refused) => {
-                assert!(!shadow, "{refused:?} in shadow");
+                assert!(!shadow || refused.is_closed(), "{refused:?} in shadow");
                 assert_eq!(self.told(), [Event::Refused(refused)]);
                 self.facts(refused, due, asked);
             }
@@ -278,7 +278,12 @@ impl Run<'_> {
             if good { Ok(()) } else { Err(()) }
         });
         assert_eq!(answer.is_ok(), ran);
-        assert_eq!(ran, shadow || matches!(due, Due::Slot), "{due:?} beside {:?}", self.model);
+        let runs = match due {
+            Due::Slot => true,
+            Due::Shed { .. } => shadow,
+            Due::Closed => false,
+        };
+        assert_eq!(ran, runs, "{due:?} beside {:?}", self.model);
         if matches!(due, Due::Slot) {
             self.model.end(if good { Outcome::Success } else { Outcome::Ignored });
             assert_eq!(self.told(), []);

@@ -57,12 +57,13 @@ impl Model {
                 self.highest = self.highest.max(self.depth);
                 self.counts.admitted[priority] += 1;
             }
-            _ if self.shadow => {
+            // Shadow or not.
+            Due::Closed => self.counts.closed[priority] += 1,
+            Due::Shed { .. } if self.shadow => {
                 self.counts.admitted[priority] += 1;
                 self.counts.shadowed += 1;
             }
             Due::Shed { .. } => self.counts.shed[priority] += 1,
-            Due::Closed => self.counts.closed += 1,
         }
         due
     }

@@ -42,7 +42,7 @@ use crate::pressure::priority::Priority;
 use crate::pressure::rules::{self, Arrival, Freed};
 use crate::pressure::word::Slots;
 use crate::sleep::Sleep;
-use crate::sync::{AtomicWaker, Shown};
+use crate::sync::{OneWaker, Shown};
 use crate::time::{Clock, Instant, TimeSource, saturating_nanos};
 
 const TICKET: Field = Field::lowest(59);
@@ -67,7 +67,7 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct Seat {
     state: Cell,
-    waker: AtomicWaker,
+    waker: OneWaker,
 }
 
 // The waker's own word says whether one is in it.
@@ -107,7 +107,7 @@ impl Meaning for Tickets {
 
 impl Queue {
     fn new(seats: u32) -> Self {
-        let seat = |_| Seat { state: Cell::fresh(), waker: AtomicWaker::new() };
+        let seat = |_| Seat { state: Cell::fresh(), waker: OneWaker::none() };
         Self {
             seats: (0..seats).map(seat).collect::<Vec<_>>().into_boxed_slice(),
             tickets: Cell::fresh(),
