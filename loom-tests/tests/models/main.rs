@@ -18,6 +18,7 @@ mod naive;
 mod opening;
 mod pressure;
 mod pressure_adaptive;
+mod pressure_naive;
 mod pressure_queue;
 mod probes;
 mod snapshot;
