@@ -5,6 +5,19 @@ use core::fmt;
 use crate::pressure::outcome::Refused;
 
 /// Something a shedder did, told after it took effect.
+///
+/// # Examples
+/// ```
+/// use fusebox::observe::observe_with;
+/// use fusebox::pressure::{Capacity, Event, LoadShedder, Why};
+///
+/// let shedder = LoadShedder::new(Capacity::of(4).constant()).with_observer(observe_with(|event: &Event| {
+///     assert_eq!(*event, Event::Resized { from: 4, to: 8, why: Why::ByHand });
+///     println!("{event}"); // "capacity changed from 4 to 8: by hand"
+/// }));
+/// shedder.set_capacity(8)?;
+/// # Ok::<(), fusebox::InvalidPolicy>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {

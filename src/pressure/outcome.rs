@@ -6,6 +6,17 @@ use core::time::Duration;
 use crate::pressure::priority::Priority;
 
 /// Why a slot was not given.
+///
+/// # Examples
+/// ```
+/// use fusebox::pressure::{Capacity, LoadShedder, Priority, Refused};
+///
+/// let shedder = LoadShedder::new(Capacity::of(1).constant());
+/// let _held = shedder.admit(Priority::Critical).unwrap();
+/// let refused = shedder.admit(Priority::Low).unwrap_err();
+/// assert!(matches!(refused, Refused::Shed(shed) if shed.depth == 1 && shed.limit == 1));
+/// assert_eq!((refused.priority(), refused.is_closed()), (Priority::Low, false));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {
@@ -107,7 +118,7 @@ impl core::error::Error for Shed {}
 impl core::error::Error for Closed {}
 impl core::error::Error for Late {}
 
-/// A shedder at a moment.
+/// A shedder at a moment: what [`LoadShedder::look`](crate::pressure::LoadShedder::look) shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Look {

@@ -11,6 +11,21 @@ use crate::pressure::priority::Priority;
 use crate::time::{Instant, TimeSource};
 
 /// How a call ended, for a capacity that adapts itself.
+///
+/// # Examples
+/// ```
+/// use fusebox::pressure::{Capacity, LoadShedder, Outcome, Priority};
+///
+/// let shedder = LoadShedder::new(Capacity::of(4).constant()).counted();
+/// let permit = shedder.admit(Priority::Normal).unwrap();
+/// let status = 503;
+/// permit.record(match status {
+///     200..=299 => Outcome::Success,
+///     429 | 503 | 504 => Outcome::Overload,
+///     _ => Outcome::Ignored,
+/// });
+/// assert_eq!(shedder.counts().overloaded, 1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It was served: its latency is a sample.

@@ -139,7 +139,7 @@ impl CapacityBuilder {
     }
 
     /// How many may wait for a slot at the same time, for those who use `admit_within`. Unless told, 64. The memory for
-    /// them is taken when one first waits.
+    /// them is taken when one first waits; while somebody waits, each release looks at every seat.
     pub const fn waiting_room(mut self, waiters: u32) -> Self {
         self.seats = waiters;
         self

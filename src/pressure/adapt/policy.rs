@@ -96,6 +96,15 @@ impl Adaptation {
     }
 
     /// How the capacity follows from latencies.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::pressure::{Adaptation, Algorithm, Capacity};
+    ///
+    /// let told = Adaptation::of(Capacity::of(20).build()?).algorithm(Algorithm::Vegas).build()?;
+    /// assert_eq!((told.algorithm(), told.bounds()), (Algorithm::Vegas, (4, 1_000)));
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm

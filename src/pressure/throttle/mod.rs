@@ -236,6 +236,17 @@ impl<C: Clock, O: Observer<ThrottleEvent>> Throttle<C, O> {
     }
 
     /// How it stands.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::pressure::{Throttle, Throttling};
+    ///
+    /// let throttle = Throttle::new(Throttling::new().build()?);
+    /// drop(throttle.ask()); // in vain
+    /// let look = throttle.look();
+    /// assert_eq!((look.requests, look.accepts, look.probability), (1, 0, 0.5));
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     #[must_use]
     pub fn look(&self) -> ThrottleLook {
         self.look_at(self.clock.now())

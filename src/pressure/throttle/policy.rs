@@ -86,6 +86,8 @@ impl ThrottlingBuilder {
     }
 
     /// The throttling, for const items: a setting that can never work does not compile.
+    ///
+    /// Use [`build`](Self::build) for values that are known only at run time.
     #[must_use]
     pub const fn constant(self) -> Throttling {
         match self.build() {
