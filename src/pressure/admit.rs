@@ -175,16 +175,14 @@ impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, 
         let highest = self.highest();
         match self.slots.attempt(|slots: Slots| rules::admit(slots, share)) {
             Ok(before) => Ok(self.granted(priority, before.depth + 1, highest, time)),
-            Err(seen) => {
-                self.form.refused();
-                self.let_through(refusal(seen, share, priority))
-            }
+            Err(seen) => self.let_through(refusal(seen, share, priority)),
         }
     }
 
     /// A refusal, which shadow turns into a grant that holds nothing.
     #[inline]
     pub(super) fn let_through(&self, refused: Refused) -> Result<Grant<F::Stamp>, Refused> {
+        self.form.refused();
         self.refused(refused)?;
         Ok(Grant { stamp: self.form.stamp(|| None), priority: refused.priority(), shadowed: true })
     }
