@@ -12,19 +12,26 @@
 extern crate alloc;
 
 pub mod breaker;
+pub mod fallback;
 pub mod limiter;
 pub mod observe;
 pub mod pressure;
+pub mod refusal;
+pub mod retry;
 pub mod sleep;
+pub mod spawn;
 pub mod time;
+pub mod timeout;
 
 mod bits;
 mod cell;
+mod deadline;
 mod invalid;
 #[cfg_attr(not(any(fusebox_loom, fusebox_fuzz)), allow(unreachable_pub, reason = "`proof` shows `Numbers`"))]
 mod lanes;
 mod random;
 mod ratio;
+mod sketch;
 mod sync;
 
 /// The protocols below the primitives, for those who prove things about them.

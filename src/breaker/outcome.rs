@@ -3,7 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::breaker::refusal::Refusal;
+use crate::breaker::refusal;
+use crate::refusal::{By, MayRefuse, Refusal};
 
 /// The state of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -146,7 +147,7 @@ impl<T, E> Classify<T, E> for ErrorsFail {
 /// ```
 #[derive(Clone, Copy)]
 pub struct Rejected {
-    pub(super) refusal: Refusal,
+    pub(super) refusal: refusal::Refusal,
     pub(super) rejections: u64,
 }
 
@@ -213,6 +214,18 @@ impl fmt::Display for Rejected {
 }
 
 impl core::error::Error for Rejected {}
+
+impl MayRefuse for Rejected {
+    fn refusal(&self) -> Option<Refusal> {
+        Some(Refusal { by: By::Breaker, retry_after: self.retry_after() })
+    }
+}
+
+impl<E> MayRefuse for Error<E> {
+    fn refusal(&self) -> Option<Refusal> {
+        self.rejected().and_then(MayRefuse::refusal)
+    }
+}
 
 /// Why a guarded call gave no value: the breaker rejected it, or the call itself failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

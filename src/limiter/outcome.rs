@@ -7,6 +7,7 @@ use crate::limiter::policy::Quota;
 use crate::limiter::rules;
 use crate::limiter::scale::Span;
 use crate::limiter::word::Tat;
+use crate::refusal::{By, MayRefuse, Refusal};
 use crate::time::Instant;
 
 /// What became of the cells asked for.
@@ -344,3 +345,21 @@ impl fmt::Display for Refused {
 impl core::error::Error for Denied {}
 impl core::error::Error for NeverFits {}
 impl core::error::Error for Refused {}
+
+impl MayRefuse for Denied {
+    fn refusal(&self) -> Option<Refusal> {
+        Some(Refusal { by: By::Limiter, retry_after: Some(self.retry_after()) })
+    }
+}
+
+impl MayRefuse for NeverFits {
+    fn refusal(&self) -> Option<Refusal> {
+        Some(Refusal { by: By::Limiter, retry_after: None })
+    }
+}
+
+impl MayRefuse for Refused {
+    fn refusal(&self) -> Option<Refusal> {
+        Some(Refusal { by: By::Limiter, retry_after: self.retry_after() })
+    }
+}

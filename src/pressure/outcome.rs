@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::pressure::priority::Priority;
+use crate::refusal::{By, MayRefuse, Refusal};
 
 /// Why a slot was not given.
 ///
@@ -117,6 +118,12 @@ impl core::error::Error for Refused {}
 impl core::error::Error for Shed {}
 impl core::error::Error for Closed {}
 impl core::error::Error for Late {}
+
+impl MayRefuse for Refused {
+    fn refusal(&self) -> Option<Refusal> {
+        Some(Refusal { by: By::Shedder, retry_after: None })
+    }
+}
 
 /// A shedder at a moment: what [`LoadShedder::look`](crate::pressure::LoadShedder::look) shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,7 @@ use crate::cell::{Cell, Meaning};
 use crate::lanes::CachePadded;
 use crate::observe::{self, Observer};
 use crate::random;
+use crate::refusal::{By, MayRefuse, Refusal};
 use crate::sync::{Shown, const_fn};
 use crate::time::{Clock, DEFAULT_CLOCK, DefaultClock, Instant};
 
@@ -331,6 +332,12 @@ impl fmt::Display for Throttled {
 }
 
 impl core::error::Error for Throttled {}
+
+impl MayRefuse for Throttled {
+    fn refusal(&self) -> Option<Refusal> {
+        Some(Refusal { by: By::Throttle, retry_after: None })
+    }
+}
 
 impl fmt::Display for ThrottleEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,1 @@
+//! Quantiles of what was seen, without a lock.

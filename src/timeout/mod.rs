@@ -1,0 +1,3 @@
+//! Limits of time.
+
+pub use crate::deadline::{Deadline, NoTimeLeft, TimeLeft};
