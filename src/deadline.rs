@@ -194,8 +194,8 @@ mod tests {
             let read: TimeLeft = header.parse().unwrap();
             assert!(read <= left, "{header}");
             assert!(
-                left.0.saturating_sub(read.0) <= left.0 / 1_000_000,
-                "{header} is no ten thousandth short"
+                left.0.saturating_sub(read.0) <= left.0 / 100_000,
+                "{header} is short by a hundred thousandth at most"
             );
         }
     }

@@ -83,6 +83,12 @@ impl Count {
         }
     }
 
+    /// Adds one, where anybody may; tells what it is then.
+    pub(crate) fn add_shared(&self) -> u64 {
+        // Relaxed: as in `add`.
+        self.0.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+    }
+
     #[inline]
     pub(crate) fn get(&self) -> u64 {
         // Relaxed: as in `add`.

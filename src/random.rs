@@ -26,6 +26,14 @@ pub(crate) fn process_seed() -> u64 {
     *SEED.get_or_init(|| std::collections::hash_map::RandomState::new().hash_one(0_u64))
 }
 
+/// A seed from the system's entropy, another one at each call.
+#[cfg(feature = "std")]
+pub(crate) fn fresh_seed() -> u64 {
+    use core::hash::BuildHasher;
+    // The keys of std's hash maps: drawn once a thread, and counted up for each map.
+    std::collections::hash_map::RandomState::new().hash_one(0_u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{number, up_to};
