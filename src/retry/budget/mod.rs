@@ -78,67 +78,58 @@ pub struct BudgetLook {
     pub refused: u64,
 }
 
-/// Where retries get their tokens: a [`Budget`], or `()`, which has always one. Sealed.
-pub trait Allowance: sealed::Spend {}
-impl Allowance for () {}
-impl<C: TimeSource, O: Observer<BudgetEvent>> Allowance for Budget<C, O> {}
-impl<B: Allowance + ?Sized> Allowance for &B {}
+/// Where retries get their tokens: a [`Budget`], one that is borrowed or shared, or `()`, which has always one.
+pub trait Allowance {
+    /// A first call. `now` is the caller's reading, for a budget without a clock of its own.
+    fn deposit(&self, now: Option<Instant>);
+
+    /// A retry: whether there was a token for it.
+    fn withdraw(&self, now: Option<Instant>) -> bool;
+}
+
+impl Allowance for () {
+    #[inline]
+    fn deposit(&self, _: Option<Instant>) {}
+
+    #[inline]
+    fn withdraw(&self, _: Option<Instant>) -> bool {
+        true
+    }
+}
+
+impl<C: TimeSource, O: Observer<BudgetEvent>> Allowance for Budget<C, O> {
+    #[inline]
+    fn deposit(&self, now: Option<Instant>) {
+        if !self.is_full() {
+            self.deposit_at(self.reading(now));
+        }
+    }
+
+    fn withdraw(&self, now: Option<Instant>) -> bool {
+        self.withdraw_at(self.reading(now)).is_ok()
+    }
+}
+
+impl<B: Allowance + ?Sized> Allowance for &B {
+    #[inline]
+    fn deposit(&self, now: Option<Instant>) {
+        (**self).deposit(now);
+    }
+
+    fn withdraw(&self, now: Option<Instant>) -> bool {
+        (**self).withdraw(now)
+    }
+}
+
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-impl<B: Allowance + ?Sized> Allowance for alloc::sync::Arc<B> {}
-
-pub(super) mod sealed {
-    use super::{Budget, BudgetEvent, Instant, Observer, TimeSource};
-
-    /// How tokens come and go. `now` is the caller's reading, for a budget without a clock.
-    pub trait Spend {
-        fn deposit(&self, now: Option<Instant>);
-        fn withdraw(&self, now: Option<Instant>) -> bool;
+impl<B: Allowance + ?Sized> Allowance for alloc::sync::Arc<B> {
+    #[inline]
+    fn deposit(&self, now: Option<Instant>) {
+        (**self).deposit(now);
     }
 
-    impl Spend for () {
-        #[inline]
-        fn deposit(&self, _: Option<Instant>) {}
-
-        #[inline]
-        fn withdraw(&self, _: Option<Instant>) -> bool {
-            true
-        }
-    }
-
-    impl<C: TimeSource, O: Observer<BudgetEvent>> Spend for Budget<C, O> {
-        #[inline]
-        fn deposit(&self, now: Option<Instant>) {
-            if !self.is_full() {
-                self.deposit_at(self.reading(now));
-            }
-        }
-
-        fn withdraw(&self, now: Option<Instant>) -> bool {
-            self.withdraw_at(self.reading(now)).is_ok()
-        }
-    }
-
-    impl<B: Spend + ?Sized> Spend for &B {
-        #[inline]
-        fn deposit(&self, now: Option<Instant>) {
-            (**self).deposit(now);
-        }
-
-        fn withdraw(&self, now: Option<Instant>) -> bool {
-            (**self).withdraw(now)
-        }
-    }
-
-    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-    impl<B: Spend + ?Sized> Spend for alloc::sync::Arc<B> {
-        #[inline]
-        fn deposit(&self, now: Option<Instant>) {
-            (**self).deposit(now);
-        }
-
-        fn withdraw(&self, now: Option<Instant>) -> bool {
-            (**self).withdraw(now)
-        }
+    fn withdraw(&self, now: Option<Instant>) -> bool {
+        (**self).withdraw(now)
     }
 }
 
@@ -226,7 +217,7 @@ impl<C: Clock, O: Observer<BudgetEvent>> Budget<C, O> {
     /// A first call: deposits its part of a token.
     #[inline]
     pub fn deposit(&self) {
-        sealed::Spend::deposit(self, None);
+        Allowance::deposit(self, None);
     }
 
     /// A retry: takes a token.

@@ -1,0 +1,406 @@
+//! What a guard asks of its layers: the same of a layer, of a borrowed or shared one, and of none.
+
+use core::time::Duration;
+
+use crate::breaker::{self, CircuitBreaker, Plan, Rejected, State, Verdict};
+use crate::deadline::Deadline;
+use crate::limiter::{self, RateLimiter};
+use crate::observe::Observer;
+use crate::pressure::{self, LoadShedder, Priority};
+use crate::retry::{self, Allowance, Class, Classify, Course, Next, Stopped};
+use crate::time::{Clock, Instant};
+use crate::timeout::AdaptiveTimeout;
+
+/// A circuit breaker, one that is borrowed or shared (`&`, `Arc`), or none (`()`).
+pub trait BreakerLayer {
+    /// What is held while an attempt is made.
+    type Permit<'a>: Recorded
+    where
+        Self: 'a;
+
+    /// Asks for an attempt.
+    ///
+    /// # Errors
+    /// The facts of the rejection.
+    fn acquire(&self) -> Result<Self::Permit<'_>, Rejected>;
+
+    /// The state, where there is a breaker.
+    fn state(&self) -> Option<State>;
+}
+
+/// A permit whose outcome is said.
+pub trait Recorded {
+    /// Says it.
+    fn record(self, verdict: Verdict);
+}
+
+/// A load shedder, one that is borrowed or shared, or none.
+pub trait ShedderLayer {
+    /// What is held while the call goes on.
+    type Permit<'a>: Outcome
+    where
+        Self: 'a;
+
+    /// Asks for a slot.
+    ///
+    /// # Errors
+    /// The facts of the refusal.
+    fn admit(&self, priority: Priority) -> Result<Self::Permit<'_>, pressure::Refused>;
+
+    /// How it stands, where there is one.
+    fn look(&self) -> Option<pressure::Look>;
+
+    /// How many slots work of this priority may fill.
+    fn limit(&self, priority: Priority) -> u32;
+}
+
+/// A slot whose outcome is said.
+pub trait Outcome {
+    /// The call ended well.
+    fn success(self);
+    /// The call ended in overload.
+    fn overload(self);
+}
+
+/// A rate limiter, one that is borrowed or shared, or none.
+pub trait LimiterLayer {
+    /// Asks for a cell.
+    ///
+    /// # Errors
+    /// The facts of the refusal.
+    fn check(&self) -> Result<(), limiter::Refused>;
+}
+
+/// How long an attempt may take: a `Duration`, an [`AdaptiveTimeout`], or any time (`()`).
+pub trait LimitLayer {
+    /// Whether it learns from how long attempts take, which costs two clock readings each.
+    const LEARNS: bool;
+
+    /// The limit now.
+    fn limit(&self) -> Option<Duration>;
+
+    /// An attempt succeeded after so long.
+    fn succeeded(&self, took: Duration, now: Instant);
+
+    /// An attempt had not ended at this limit.
+    fn timed_out(&self, limit: Duration, now: Instant);
+
+    /// Whether it is as long as it may become.
+    fn is_at_its_ceiling(&self) -> bool;
+}
+
+/// Whether and when to try again: a [`Retrying`], or never (`()`).
+pub trait RetryLayer {
+    /// A first call is about to be made.
+    fn begin(&self);
+
+    /// An attempt failed.
+    fn failed(&self, course: &mut Option<Course>, at: Failed) -> Next;
+
+    /// How long all of it may take, by the policy.
+    fn deadline(&self) -> Option<Duration>;
+}
+
+/// Says what a call's own error means; of a [`Retrying`] what it was told, elsewhere all are transient.
+pub trait ClassifyLayer<E> {
+    /// What this error means.
+    fn classify(&self, error: &E) -> Class;
+}
+
+/// An attempt that failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed {
+    pub(super) class: Class,
+    pub(super) began: Option<Instant>,
+    pub(super) now: Option<Instant>,
+    pub(super) until: Deadline,
+}
+
+/// Retries by a policy, from a budget; made by [`Builder::retry`](crate::guard::Builder::retry).
+#[derive(Clone, Copy, Debug)]
+pub struct Retrying<P, K = retry::Unclassified, B = ()> {
+    pub(super) plan: P,
+    pub(super) classify: K,
+    pub(super) budget: B,
+}
+
+impl BreakerLayer for () {
+    type Permit<'a> = ();
+
+    #[inline]
+    fn acquire(&self) -> Result<(), Rejected> {
+        Ok(())
+    }
+
+    fn state(&self) -> Option<State> {
+        None
+    }
+}
+
+impl Recorded for () {
+    #[inline]
+    fn record(self, _: Verdict) {}
+}
+
+impl<P: Plan, C: Clock, O: Observer<breaker::Event>, N: breaker::Counting> BreakerLayer
+    for CircuitBreaker<P, C, O, N>
+{
+    type Permit<'a>
+        = breaker::Permit<&'a Self>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn acquire(&self) -> Result<breaker::Permit<&Self>, Rejected> {
+        CircuitBreaker::acquire(self)
+    }
+
+    fn state(&self) -> Option<State> {
+        Some(self.look().state)
+    }
+}
+
+impl<P: Plan, C: Clock, O: Observer<breaker::Event>, N: breaker::Counting> Recorded
+    for breaker::Permit<&CircuitBreaker<P, C, O, N>>
+{
+    #[inline]
+    fn record(self, verdict: Verdict) {
+        breaker::Permit::record(self, verdict);
+    }
+}
+
+impl ShedderLayer for () {
+    type Permit<'a> = ();
+
+    #[inline]
+    fn admit(&self, _: Priority) -> Result<(), pressure::Refused> {
+        Ok(())
+    }
+
+    fn look(&self) -> Option<pressure::Look> {
+        None
+    }
+
+    fn limit(&self, _: Priority) -> u32 {
+        u32::MAX
+    }
+}
+
+impl Outcome for () {
+    #[inline]
+    fn success(self) {}
+
+    #[inline]
+    fn overload(self) {}
+}
+
+impl<F, C, O, N> ShedderLayer for LoadShedder<F, C, O, N>
+where
+    F: pressure::Form,
+    C: Clock,
+    O: Observer<pressure::Event>,
+    N: pressure::Counting,
+{
+    type Permit<'a>
+        = pressure::Permit<&'a Self>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn admit(&self, priority: Priority) -> Result<pressure::Permit<&Self>, pressure::Refused> {
+        LoadShedder::admit(self, priority)
+    }
+
+    fn look(&self) -> Option<pressure::Look> {
+        Some(LoadShedder::look(self))
+    }
+
+    fn limit(&self, priority: Priority) -> u32 {
+        LoadShedder::limit(self, priority)
+    }
+}
+
+impl<F, C, O, N> Outcome for pressure::Permit<&LoadShedder<F, C, O, N>>
+where
+    F: pressure::Form,
+    C: Clock,
+    O: Observer<pressure::Event>,
+    N: pressure::Counting,
+{
+    #[inline]
+    fn success(self) {
+        pressure::Permit::success(self);
+    }
+
+    #[inline]
+    fn overload(self) {
+        pressure::Permit::overload(self);
+    }
+}
+
+impl LimiterLayer for () {
+    #[inline]
+    fn check(&self) -> Result<(), limiter::Refused> {
+        Ok(())
+    }
+}
+
+impl<F, C, O, N> LimiterLayer for RateLimiter<F, C, O, N>
+where
+    F: limiter::Form,
+    C: Clock,
+    O: Observer<limiter::Event>,
+    N: limiter::Counting,
+{
+    #[inline]
+    fn check(&self) -> Result<(), limiter::Refused> {
+        RateLimiter::check(self).into_result().map(|_| ())
+    }
+}
+
+impl LimitLayer for () {
+    const LEARNS: bool = false;
+
+    #[inline]
+    fn limit(&self) -> Option<Duration> {
+        None
+    }
+
+    fn succeeded(&self, _: Duration, _: Instant) {}
+    fn timed_out(&self, _: Duration, _: Instant) {}
+
+    fn is_at_its_ceiling(&self) -> bool {
+        false
+    }
+}
+
+impl LimitLayer for Duration {
+    const LEARNS: bool = false;
+
+    #[inline]
+    fn limit(&self) -> Option<Duration> {
+        Some(*self)
+    }
+
+    fn succeeded(&self, _: Duration, _: Instant) {}
+    fn timed_out(&self, _: Duration, _: Instant) {}
+
+    fn is_at_its_ceiling(&self) -> bool {
+        false
+    }
+}
+
+impl RetryLayer for () {
+    #[inline]
+    fn begin(&self) {}
+
+    fn failed(&self, _: &mut Option<Course>, at: Failed) -> Next {
+        let permanent = matches!(at.class, Class::Permanent | Class::Refused(None));
+        Next::Stop(if permanent { Stopped::Permanent } else { Stopped::Attempts })
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
+}
+
+impl<E> ClassifyLayer<E> for () {
+    fn classify(&self, _: &E) -> Class {
+        Class::Transient
+    }
+}
+
+impl<P: retry::Plan, K, B: Allowance> RetryLayer for Retrying<P, K, B> {
+    #[inline]
+    fn begin(&self) {
+        self.budget.deposit(None);
+    }
+
+    fn failed(&self, course: &mut Option<Course>, at: Failed) -> Next {
+        let course = course.get_or_insert_with(|| {
+            let course = match at.began {
+                Some(began) => Course::begun_at(&self.plan, began),
+                None => Course::new(&self.plan),
+            };
+            course.until(at.until)
+        });
+        course.failed(at.class, at.now, &self.budget)
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        self.plan.policy().deadline()
+    }
+}
+
+impl<P, K: Classify<E>, B, E> ClassifyLayer<E> for Retrying<P, K, B> {
+    fn classify(&self, error: &E) -> Class {
+        self.classify.classify(error)
+    }
+}
+
+/// The same of what is borrowed or shared.
+macro_rules! through {
+    ($($pointer:ty),*) => {$(
+        impl<L: BreakerLayer + ?Sized> BreakerLayer for $pointer {
+            type Permit<'a> = L::Permit<'a> where Self: 'a;
+
+            #[inline]
+            fn acquire(&self) -> Result<Self::Permit<'_>, Rejected> {
+                (**self).acquire()
+            }
+
+            fn state(&self) -> Option<State> {
+                (**self).state()
+            }
+        }
+
+        impl<L: ShedderLayer + ?Sized> ShedderLayer for $pointer {
+            type Permit<'a> = L::Permit<'a> where Self: 'a;
+
+            #[inline]
+            fn admit(&self, priority: Priority) -> Result<Self::Permit<'_>, pressure::Refused> {
+                (**self).admit(priority)
+            }
+
+            fn look(&self) -> Option<pressure::Look> {
+                (**self).look()
+            }
+
+            fn limit(&self, priority: Priority) -> u32 {
+                (**self).limit(priority)
+            }
+        }
+
+        impl<L: LimiterLayer + ?Sized> LimiterLayer for $pointer {
+            #[inline]
+            fn check(&self) -> Result<(), limiter::Refused> {
+                (**self).check()
+            }
+        }
+
+        impl<L: LimitLayer + ?Sized> LimitLayer for $pointer {
+            const LEARNS: bool = L::LEARNS;
+
+            #[inline]
+            fn limit(&self) -> Option<Duration> {
+                (**self).limit()
+            }
+
+            fn succeeded(&self, took: Duration, now: Instant) {
+                (**self).succeeded(took, now);
+            }
+
+            fn timed_out(&self, limit: Duration, now: Instant) {
+                (**self).timed_out(limit, now);
+            }
+
+            fn is_at_its_ceiling(&self) -> bool {
+                (**self).is_at_its_ceiling()
+            }
+        }
+    )*};
+}
+
+through!(&L);
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+through!(alloc::sync::Arc<L>);
