@@ -31,6 +31,7 @@ mod invalid;
 mod lanes;
 mod random;
 mod ratio;
+#[cfg_attr(not(any(fusebox_loom, fusebox_fuzz)), allow(unreachable_pub, reason = "`proof` shows `Sketch`"))]
 mod sketch;
 mod sync;
 
@@ -39,6 +40,7 @@ mod sync;
 #[doc(hidden)]
 pub mod proof {
     pub use crate::lanes::Numbers;
+    pub use crate::sketch::{BUCKETS, Fading, Sketch};
 }
 
 #[cfg(test)]
@@ -50,3 +52,4 @@ pub use invalid::{InvalidPolicy, Value};
 pub use limiter::KeyedRateLimiter;
 pub use limiter::RateLimiter;
 pub use pressure::LoadShedder;
+pub use timeout::AdaptiveTimeout;
