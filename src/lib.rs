@@ -13,6 +13,7 @@ extern crate alloc;
 
 pub mod breaker;
 pub mod fallback;
+pub mod guard;
 pub mod limiter;
 pub mod observe;
 pub mod pressure;
@@ -39,6 +40,8 @@ mod sync;
 #[cfg(any(fusebox_loom, fusebox_fuzz))]
 #[doc(hidden)]
 pub mod proof {
+    #[cfg(feature = "cache")]
+    pub use crate::fallback::flight::Flight;
     pub use crate::lanes::Numbers;
     pub use crate::sketch::{BUCKETS, Fading, Sketch};
 }

@@ -404,3 +404,24 @@ macro_rules! through {
 through!(&L);
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 through!(alloc::sync::Arc<L>);
+
+impl<C: Clock, O: Observer<crate::timeout::Event>> LimitLayer for AdaptiveTimeout<C, O> {
+    const LEARNS: bool = true;
+
+    #[inline]
+    fn limit(&self) -> Option<Duration> {
+        Some(AdaptiveTimeout::limit(self))
+    }
+
+    fn succeeded(&self, took: Duration, now: Instant) {
+        self.record_at(took, now);
+    }
+
+    fn timed_out(&self, limit: Duration, now: Instant) {
+        self.timed_out_after_at(limit, now);
+    }
+
+    fn is_at_its_ceiling(&self) -> bool {
+        self.is_at_ceiling()
+    }
+}

@@ -47,7 +47,14 @@ impl<E> Classify<E> for Unclassified {
 
 /// Errors of which this is true are transient, others permanent.
 #[derive(Clone, Copy)]
-pub struct When<Q>(pub(super) Q);
+pub struct When<Q>(Q);
+
+impl<Q> When<Q> {
+    /// Of this function.
+    pub const fn new(transient: Q) -> Self {
+        Self(transient)
+    }
+}
 
 impl<E, Q: Fn(&E) -> bool> Classify<E> for When<Q> {
     #[inline]

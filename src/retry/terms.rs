@@ -144,7 +144,7 @@ impl<F, R: Gives, P, S, K, H, B, C, X> Retry<F, R, P, S, K, H, B, C, X> {
     /// Errors of which this is true are tried again, others are not.
     #[inline]
     pub fn when<Q: Fn(&R::Error) -> bool>(self, transient: Q) -> Retry<F, R, P, S, When<Q>, H, B, C, X> {
-        self.on(|terms| terms.classified(|_| When(transient)))
+        self.on(|terms| terms.classified(|_| When::new(transient)))
     }
 
     /// Says of each error what it means: a [`Class`](crate::retry::Class). Replaces `when`.

@@ -113,6 +113,12 @@ impl<C, O> AdaptiveTimeout<C, O> {
         Duration::from_nanos(self.or_initial(self.shown.view()))
     }
 
+    /// Whether the limit is as long as it may become: calls are slower than they should ever be.
+    #[must_use]
+    pub fn is_at_ceiling(&self) -> bool {
+        self.or_initial(self.shown.view()) >= self.told.ceiling
+    }
+
     /// How it stands.
     ///
     /// # Examples

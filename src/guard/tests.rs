@@ -1,0 +1,441 @@
+//! Calls in virtual time: what each layer does to the others, how calls end, and what is left when they are dropped.
+
+use core::cell::Cell;
+use core::future::{Ready, pending, ready};
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+
+use super::*;
+use crate::breaker::{CircuitBreaker, Policy as Breaking, State};
+use crate::deadline::Deadline;
+use crate::fallback::{By, Freshness, LastGood, Why};
+use crate::limiter::{Quota, RateLimiter};
+use crate::observe::observe_with;
+use crate::pressure::{Capacity, LoadShedder, Priority};
+use crate::retry::{Allowed, Budget, Class, Jitter, Policy, PolicyBuilder, Stopped};
+use crate::sleep::Sleep as _;
+use crate::time::{Clock, Instant, ManualClock};
+use crate::timeout::{Adapting, AdaptiveTimeout};
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn plain(attempts: u32) -> PolicyBuilder {
+    Policy::attempts(attempts).jitter(Jitter::None)
+}
+
+fn breaking(failures: u32) -> crate::breaker::Policy {
+    Breaking::consecutive_failures(failures).open_duration(millis(1_000)).constant()
+}
+
+/// Polls it, and lets a millisecond pass, in turn.
+fn drive<F: Future>(clock: &ManualClock, future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..1_000_000 {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        clock.advance(millis(1));
+    }
+    panic!("it never ends");
+}
+
+fn now(clock: &ManualClock) -> Duration {
+    clock.now().saturating_since(Instant::ORIGIN)
+}
+
+fn down() -> Ready<Result<u32, &'static str>> {
+    ready(Err("down"))
+}
+
+#[test]
+fn what_is_refused_outside_reaches_nothing_inside() {
+    let clock = ManualClock::new();
+    let shedder = LoadShedder::new(Capacity::of(1).constant());
+    let limiter = RateLimiter::new(Quota::per_second(1).burst(1).constant()).with_clock(&clock);
+    let guard =
+        Guard::builder("x").limiter(&limiter).shedder(&shedder).sleep(&clock).counted().build().unwrap();
+    let held = shedder.admit(Priority::Critical).unwrap();
+    let shed = drive(&clock, guard.call(|| ready(Ok::<_, ()>(1)))).unwrap_err();
+    assert!(shed.is_shed() && shed.is_rejected() && !shed.is_open());
+    drop(held);
+    assert_eq!(drive(&clock, guard.call(|| ready(Ok::<_, ()>(1)))), Ok(1), "no cell was taken");
+    let error = drive(&clock, guard.call(|| ready(Ok::<_, ()>(1)))).unwrap_err();
+    assert!(error.is_limited());
+    assert_eq!(error.retry_after(), Some(millis(1_000)));
+    assert_eq!(shedder.look().depth, 0, "no slot is kept");
+    let counts = guard.counts();
+    assert_eq!(
+        (counts.calls, counts.shed, counts.limited, counts.succeeded, counts.attempts),
+        (3, 1, 1, 1, 1)
+    );
+}
+
+#[test]
+fn a_dependency_that_hangs_opens_the_breaker() {
+    let clock = ManualClock::new();
+    let breaker = CircuitBreaker::new(breaking(2)).with_clock(&clock).counted();
+    let guard =
+        Guard::builder("x").breaker(&breaker).limit(millis(10)).sleep(&clock).clock(&clock).build().unwrap();
+    for _ in 0..2 {
+        let error = drive(&clock, guard.call(pending::<Result<(), ()>>)).unwrap_err();
+        assert!(error.is_timed_out());
+        assert_eq!(error.to_string_of(), "`x` timed out after 10ms");
+    }
+    assert_eq!(breaker.look().state, State::Open);
+    assert_eq!((breaker.counts().timeouts, breaker.counts().cancelled), (2, 0));
+    let error = drive(&clock, guard.call(pending::<Result<(), ()>>)).unwrap_err();
+    assert_eq!((error.breaker_state(), error.retry_after()), (Some(State::Open), Some(millis(1_000))));
+}
+
+impl Error<()> {
+    fn to_string_of(&self) -> std::string::String {
+        match self {
+            Self::TimedOut(late) => std::format!("{late}"),
+            other => std::format!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_deadline_cuts_off_an_attempt_and_the_breaker_learns_of_it() {
+    let clock = ManualClock::new();
+    let breaker = CircuitBreaker::new(breaking(1)).with_clock(&clock).counted();
+    let guard = Guard::builder("x").retry(plain(9).constant()).breaker(&breaker).deadline(millis(25));
+    let guard = guard.sleep(&clock).clock(&clock).build().unwrap();
+    let report = drive(&clock, guard.call_detailed(pending::<Result<(), ()>>));
+    assert!(
+        matches!(report.result, Err(Error::TimedOut(late)) if late.by_deadline && late.limit == millis(25))
+    );
+    assert_eq!((report.attempts, report.stopped, now(&clock)), (1, Stopped::Deadline, millis(25)));
+    assert_eq!((breaker.counts().timeouts, breaker.counts().cancelled), (1, 0));
+}
+
+#[test]
+fn one_deadline_is_shared_by_all_attempts_and_waits() {
+    let clock = ManualClock::new();
+    let guard = Guard::builder("x").retry(plain(9).constant()).limit(millis(40)).deadline(millis(400));
+    let guard = guard.sleep(&clock).clock(&clock).build().unwrap();
+    // 0: call, 40: wait 100, 140: call, 180: wait 200, 380: call, 400: over.
+    let report = drive(&clock, guard.call_detailed(pending::<Result<(), ()>>));
+    assert_eq!((report.attempts, report.waited, now(&clock)), (3, millis(300), millis(400)));
+    assert_eq!(report.stopped, Stopped::Deadline);
+    assert!(
+        matches!(report.result, Err(Error::TimedOut(late)) if late.limit == millis(20) && late.by_deadline)
+    );
+}
+
+#[test]
+fn a_wait_beyond_the_deadline_is_not_begun() {
+    let clock = ManualClock::new();
+    let at = |deadline: u64| {
+        let clock = ManualClock::new();
+        let guard = Guard::builder("x").retry(plain(9).constant()).deadline(millis(deadline));
+        let guard = guard.sleep(&clock).clock(&clock).build().unwrap();
+        let report = drive(&clock, guard.call_detailed(down));
+        (report.attempts, report.stopped, now(&clock))
+    };
+    assert_eq!(at(300), (3, Stopped::Deadline, millis(300)), "to end exactly at it is in time");
+    assert_eq!(at(299), (2, Stopped::Deadline, millis(100)));
+    let _ = clock;
+}
+
+#[test]
+fn an_outer_deadline_nests_and_travels() {
+    let clock = ManualClock::new();
+    let guard = Guard::builder("x")
+        .limit(millis(500))
+        .deadline(millis(900))
+        .sleep(&clock)
+        .clock(&clock)
+        .build()
+        .unwrap();
+    let outer = Deadline::after(millis(70), clock.now());
+    let seen = Cell::new(None);
+    let call = |deadline: Deadline| {
+        seen.set(deadline.left_at(clock.now()));
+        pending::<Result<(), ()>>()
+    };
+    let error = drive(&clock, guard.call_until(outer, call)).unwrap_err();
+    assert!(matches!(error, Error::TimedOut(late) if late.by_deadline && late.limit == millis(70)));
+    assert_eq!((seen.get(), now(&clock)), (Some(millis(70)), millis(70)));
+    let error = drive(&clock, guard.call_until(outer, |_| -> Ready<Result<(), ()>> { panic!("it is over") }));
+    assert!(matches!(error, Err(Error::TimedOut(late)) if late.limit.is_zero()));
+    let far = Deadline::after(Duration::from_secs(60), clock.now());
+    let error = drive(&clock, guard.call_until(far, call)).unwrap_err();
+    assert!(matches!(error, Error::TimedOut(late) if !late.by_deadline && late.limit == millis(500)));
+    assert_eq!(seen.get(), Some(millis(500)));
+}
+
+#[test]
+fn a_rejection_is_waited_for_unless_it_is_final() {
+    let clock = ManualClock::new();
+    let breaker = CircuitBreaker::new(breaking(1)).with_clock(&clock);
+    let budget = Budget::new(Allowed::ratio(0.1).initial(1.0).constant());
+    let calls = Cell::new(0);
+    let call = || {
+        calls.set(calls.get() + 1);
+        ready(if calls.get() == 1 { Err("down") } else { Ok(calls.get()) })
+    };
+    let patient =
+        Guard::builder("x").retry(plain(9).constant()).budget(&budget).breaker(&breaker).sleep(&clock);
+    let patient = patient.clock(&clock).build().unwrap();
+    // The failure opens it, a token buys the wait; the rejection is waited for without one.
+    assert_eq!(drive(&clock, patient.call(call)), Ok(2));
+    assert_eq!(now(&clock), millis(1_000));
+    let hasty =
+        Guard::builder("x").retry(plain(9).constant()).breaker(&breaker).refusals_at_once().sleep(&clock);
+    let hasty = hasty.clock(&clock).build().unwrap();
+    breaker.force_open();
+    breaker.reset();
+    calls.set(0);
+    let report = drive(&clock, hasty.call_detailed(call));
+    assert!(report.result.unwrap_err().is_open());
+    assert_eq!((report.attempts, report.stopped, calls.get()), (2, Stopped::Permanent, 1));
+}
+
+#[test]
+fn errors_are_classified_and_judged_apart() {
+    let clock = ManualClock::new();
+    let breaker = CircuitBreaker::new(breaking(1)).with_clock(&clock);
+    let guard = Guard::builder("x")
+        .retry(plain(9).constant())
+        .classify(|status: &u16| if *status == 404 { Class::Permanent } else { Class::After(millis(7)) })
+        .breaker(&breaker)
+        .judge(|result: &Result<(), u16>| match result {
+            Ok(()) | Err(404) => crate::breaker::Verdict::Success,
+            Err(_) => crate::breaker::Verdict::Ignored,
+        })
+        .sleep(&clock)
+        .clock(&clock)
+        .build()
+        .unwrap();
+    let report = drive(&clock, guard.call_detailed(|| ready(Err(404))));
+    assert_eq!((report.result, report.attempts), (Err(Error::Inner(404)), 1));
+    let report = drive(&clock, guard.call_detailed(|| ready(Err(503))));
+    assert_eq!((report.attempts, report.stopped), (9, Stopped::Attempts));
+    assert_eq!(breaker.look().state, State::Closed);
+}
+
+#[test]
+fn a_ready_call_reads_no_clock() {
+    struct NoReading;
+    impl Clock for NoReading {
+        fn now(&self) -> Instant {
+            unreachable!("nobody needs the time")
+        }
+    }
+    let clock = ManualClock::new();
+    let guard = Guard::builder("x").retry(plain(3).constant()).breaker(CircuitBreaker::new(breaking(5)));
+    let guard = guard.limit(millis(10)).deadline(millis(20)).sleep(&clock).clock(NoReading).build().unwrap();
+    assert_eq!(drive(&clock, guard.call(|| ready(Ok::<_, ()>(1)))), Ok(1));
+}
+
+#[test]
+fn an_adaptive_limit_learns_of_what_ends_and_of_what_does_not() {
+    let clock = ManualClock::new();
+    let told = Adapting::from(millis(100)).quantile(0.5).minimum_samples(5).between(millis(1), millis(200));
+    let limit = AdaptiveTimeout::new(told.constant());
+    let guard = Guard::builder("x").limit(&limit).sleep(&clock).clock(&clock).build().unwrap();
+    for _ in 0..20 {
+        let call = || async {
+            (&clock).sleep(millis(10)).await;
+            Ok::<_, ()>(())
+        };
+        assert_eq!(drive(&clock, guard.call(call)), Ok(()));
+    }
+    let learnt = limit.limit();
+    assert!((millis(20)..=millis(23)).contains(&learnt), "{learnt:?}");
+    for _ in 0..200 {
+        assert!(drive(&clock, guard.call(pending::<Result<(), ()>>)).is_err());
+    }
+    assert!(limit.is_at_ceiling() && limit.limit() == millis(200));
+    assert_eq!(guard.health().status(), Status::Degraded);
+}
+
+#[test]
+fn the_last_good_value_stands_in_and_says_why() {
+    let clock = ManualClock::new();
+    let breaker = CircuitBreaker::new(breaking(1)).with_clock(&clock);
+    let guard =
+        Guard::builder("x").retry(plain(2).constant()).when(|error| *error == "down").breaker(&breaker);
+    let guard = guard.sleep(&clock).clock(&clock).counted().build().unwrap();
+    let cache =
+        LastGood::<u32, u32>::new(Freshness::of(10).stale(millis(5_000)).constant()).with_clock(&clock);
+    let serve =
+        |result: Result<u32, &'static str>| drive(&clock, guard.backed_by(&cache).call(&1, || ready(result)));
+    assert!(serve(Ok(7)).unwrap().is_live());
+    clock.advance(millis(100));
+    assert_eq!(serve(Err("no such user")), Err(Error::Inner("no such user")), "that is an answer");
+    breaker.reset();
+    let served = serve(Err("down")).unwrap();
+    assert_eq!((served.value, served.by), (7, By::Cached { age: millis(200) }), "a retry's delay later");
+    assert!(matches!(served.why, Some(Why::Refused(_))), "and found the breaker open");
+    assert_eq!(now(&clock), millis(200), "but did not wait for it");
+    clock.advance(millis(4_700));
+    assert_eq!(
+        serve(Err("down")).unwrap().age(),
+        Some(millis(5_000)),
+        "at its stale limit, after a retry's delay"
+    );
+    breaker.force_open();
+    clock.advance(Duration::from_nanos(1));
+    assert!(serve(Err("down")).unwrap_err().is_open(), "beyond its stale limit nothing is served");
+    let counts = guard.counts();
+    assert_eq!((counts.succeeded, counts.cached, counts.failed, counts.rejected), (1, 2, 1, 1));
+    assert_eq!(counts.in_flight(), 0);
+}
+
+#[test]
+fn a_default_stands_in_for_all_but_answers() {
+    let clock = ManualClock::new();
+    let guard = Guard::builder("x").retry(plain(1).constant()).when(|error| *error == "down").sleep(&clock);
+    let guard = guard.counted().build().unwrap();
+    let served = drive(&clock, guard.call_or_else(down, |_| 0)).unwrap();
+    assert_eq!((served.value, served.by, served.why), (0, By::Default, Some(Why::Failed)));
+    let answer = drive(&clock, guard.call_or_else(|| ready(Err("no such user")), |_| 0));
+    assert_eq!(answer, Err(Error::Inner("no such user")));
+    assert_eq!((guard.counts().defaulted, guard.counts().failed), (1, 1));
+}
+
+#[test]
+fn who_waits_for_another_call_waits_until_its_own_deadline() {
+    let clock = ManualClock::new();
+    let cache =
+        LastGood::<u32, u32>::new(Freshness::of(10).stale(millis(5_000)).constant()).with_clock(&clock);
+    let patient = Guard::builder("x").deadline(millis(100)).sleep(&clock).clock(&clock).build().unwrap();
+    let hasty =
+        Guard::builder("x").deadline(millis(10)).sleep(&clock).clock(&clock).counted().build().unwrap();
+    let (patient, backed) = (patient.backed_by(&cache), hasty.backed_by(&cache));
+    let mut leader = pin!(patient.call(&1, pending::<Result<u32, ()>>));
+    assert!(leader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let missed = drive(&clock, backed.call(&1, || -> Ready<Result<u32, ()>> { panic!("another asks") }));
+    assert_eq!((missed, now(&clock)), (Err(Error::Shared(Why::TimedOut)), millis(10)));
+    cache.put(1, 5);
+    let served =
+        drive(&clock, backed.call(&1, || -> Ready<Result<u32, ()>> { panic!("another asks") })).unwrap();
+    assert_eq!((served.value, served.why), (5, Some(Why::TimedOut)));
+    assert_eq!((hasty.counts().shared, hasty.counts().cached), (1, 1));
+}
+
+#[test]
+fn a_call_dropped_at_any_point_leaves_everything_as_it_was() {
+    for polls in 0..9_u64 {
+        let clock = ManualClock::new();
+        let breaker = CircuitBreaker::new(breaking(9)).with_clock(&clock).counted();
+        let shedder = LoadShedder::new(Capacity::of(1).constant()).counted();
+        let guard = Guard::builder("x").shedder(&shedder).retry(plain(9).constant()).breaker(&breaker);
+        let guard = guard
+            .limit(millis(30))
+            .deadline(millis(900))
+            .sleep(&clock)
+            .clock(&clock)
+            .counted()
+            .build()
+            .unwrap();
+        let cache = LastGood::<u32, u32>::new(Freshness::of(10).stale(millis(1)).constant())
+            .with_clock(&clock)
+            .counted();
+        {
+            let backed = guard.backed_by(&cache);
+            let mut call = pin!(backed.call(&1, pending::<Result<u32, ()>>));
+            for _ in 0..polls {
+                assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                clock.advance(millis(30));
+            }
+        }
+        let (of_guard, of_breaker) = (guard.counts(), breaker.counts());
+        let begun = u64::from(polls > 0);
+        assert_eq!(
+            (of_guard.calls, of_guard.cancelled, of_guard.in_flight()),
+            (begun, begun, 0),
+            "{polls} polls"
+        );
+        assert_eq!(of_breaker.admitted, of_breaker.timeouts + of_breaker.cancelled, "{polls} polls");
+        assert_eq!(of_breaker.in_flight(), 0, "{polls} polls");
+        assert_eq!(of_guard.attempts, of_breaker.admitted, "{polls} polls");
+        assert_eq!((shedder.look().depth, shedder.counts().in_flight()), (0, 0), "{polls} polls");
+        assert_eq!((cache.in_flight(), cache.counts().cancelled), (0, begun), "{polls} polls");
+    }
+}
+
+#[test]
+fn everything_is_told() {
+    let clock = ManualClock::new();
+    let told = std::sync::Mutex::new(std::vec::Vec::new());
+    let hook = |event: &Event| told.lock().unwrap().push(*event);
+    let guard = Guard::builder("x").retry(plain(2).constant()).limit(millis(10)).slow_over(millis(50));
+    let guard = guard.observer(observe_with(hook)).sleep(&clock).clock(&clock).build().unwrap();
+    assert!(drive(&clock, guard.call(pending::<Result<(), ()>>)).is_err());
+    let told = told.lock().unwrap();
+    let [Event::TimedOut(_), retrying, Event::TimedOut(_), gave_up, slow] = told[..] else {
+        panic!("{told:?}")
+    };
+    let (operation, why) = ("x", Why::TimedOut);
+    assert_eq!(retrying, Event::Retrying { operation, attempt: 1, why, delay: millis(100) });
+    assert_eq!(gave_up, Event::GaveUp { operation, attempts: 2, why, stopped: Stopped::Attempts });
+    assert_eq!(slow, Event::Slow { operation, took: millis(120), threshold: millis(50) });
+}
+
+#[test]
+fn a_hook_that_panics_is_counted() {
+    let clock = ManualClock::new();
+    let hook = |_: &Event| panic!("a hook's own");
+    let guard = Guard::builder("x").observer(observe_with(hook)).sleep(&clock).counted().build().unwrap();
+    assert!(drive(&clock, guard.call(down)).is_err());
+    assert_eq!((guard.counts().hook_panics, guard.counts().failed), (1, 1));
+}
+
+#[test]
+fn what_can_never_work_is_refused_by_name() {
+    let field = |built: Result<(), crate::InvalidPolicy>| built.unwrap_err().field();
+    let zero = Duration::ZERO;
+    assert_eq!(field(Guard::builder("x").deadline(zero).build().map(drop)), "deadline");
+    assert_eq!(field(Guard::builder("x").slow_over(zero).build().map(drop)), "slow_over");
+    assert_eq!(field(Guard::builder("x").limit(zero).build().map(drop)), "limit");
+    assert_eq!(field(Guard::builder("x").limit(millis(2)).deadline(millis(1)).build().map(drop)), "limit");
+    assert_eq!(
+        field(Guard::builder("x").slow_over(millis(2)).deadline(millis(1)).build().map(drop)),
+        "slow_over"
+    );
+    let late = plain(2).deadline(millis(2)).constant();
+    assert_eq!(field(Guard::builder("x").retry(late).deadline(millis(1)).build().map(drop)), "retry");
+}
+
+#[test]
+fn futures_are_send() {
+    fn is_send<F: Future + Send>(_: F) {}
+    let breaker = std::sync::Arc::new(CircuitBreaker::new(breaking(2)));
+    let sleep = |_: Duration| async {};
+    let guard = Guard::builder("x").breaker(breaker).retry(plain(2).constant()).limit(millis(1)).sleep(sleep);
+    let guard = guard.build().unwrap();
+    let cache = LastGood::<u32, u32>::new(Freshness::of(10).stale(millis(1)).constant());
+    is_send(guard.call(|| async { Ok::<_, ()>(1) }));
+    is_send(guard.backed_by(&cache).call(&1, || async { Ok::<_, ()>(1) }));
+}
+
+#[test]
+fn presets_are_what_was_agreed() {
+    let of = |preset: Preset| {
+        let retry = preset.retry();
+        let delay = retry.seeded(0).delays().next().unwrap();
+        (retry.max_attempts(), delay.as_millis() / 100, preset.limit().as_secs(), preset.slow_over())
+    };
+    assert_eq!(of(Preset::Development), (2, of(Preset::Development).1, 10, None));
+    assert!((1..=1).contains(&of(Preset::Development).1));
+    assert_eq!((of(Preset::Staging).0, of(Preset::Staging).2, of(Preset::Staging).3), (3, 30, None));
+    assert_eq!(of(Preset::Production).3, Some(Duration::from_secs(20)));
+    for (preset, failures, open) in
+        [(Preset::Development, 2, 5), (Preset::Staging, 3, 10), (Preset::Production, 5, 15)]
+    {
+        let clock = ManualClock::new();
+        let breaker = CircuitBreaker::new(preset.breaker()).with_clock(&clock);
+        (0..failures - 1).for_each(|_| breaker.acquire().unwrap().failure());
+        assert_eq!(breaker.look().state, State::Closed);
+        breaker.acquire().unwrap().failure();
+        assert_eq!(breaker.acquire().unwrap_err().retry_after(), Some(Duration::from_secs(open)));
+    }
+}
