@@ -33,7 +33,7 @@ const OUTSIDERS: &[(&str, &[&str])] = &[
     ("httpdate", &["retry/header"]),
     ("crossbeam_utils", &["lanes"]),
     ("futures_core", &["breaker/stream"]),
-    ("pin_project_lite", &["breaker/stream", "retry/run", "timeout/limit"]),
+    ("pin_project_lite", &["breaker/stream", "retry/run", "timeout/limit", "guard/calling"]),
 ];
 
 /// The files that own orderings.

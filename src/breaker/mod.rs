@@ -57,6 +57,7 @@ mod check;
 mod count_window;
 mod counts;
 mod event;
+mod future;
 mod hand;
 mod instants;
 mod outcome;
@@ -286,19 +287,8 @@ impl<P: Plan, C: Clock, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O,
         let verdict = classify.classify(&result);
         // From here on nothing of the caller's runs.
         mem::forget(panics);
-        if verdict == Verdict::Success && self.word.load() == word::healthy(generation) {
-            self.healthy_success(generation, None);
-        } else {
-            self.end_closed_call(generation, verdict);
-        }
+        self.end_closed(generation, verdict);
         result.map_err(Error::Inner)
-    }
-
-    /// Takes two scalars, so that nothing of the fast path is put into memory for this.
-    #[inline(never)]
-    fn end_closed_call(&self, generation: Generation, verdict: Verdict) {
-        let pass = Pass::new(generation, Grant::Normal, Unwinding::HeldByCall, None);
-        self.end_with_care(pass, Ending::Said(verdict), None);
     }
 
     /// Out of line, with the caller's own place for the result: one that several paths share is written and read in
@@ -312,36 +302,6 @@ impl<P: Plan, C: Clock, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O,
     ) -> Result<T, Error<E>> {
         let permit = Permit::new(self, self.admit(Unwinding::HeldByCall, at)?);
         let result = call();
-        permit.record(classify.classify(&result));
-        result.map_err(Error::Inner)
-    }
-
-    /// Awaits this future, if the breaker lets it through. Needs no runtime, and does not allocate.
-    ///
-    /// The future is not polled when the call is rejected. Dropping the returned future cancels the call: that is
-    /// counted, and is no failure. A limit on the call therefore belongs *inside*, so that a dependency that hangs
-    /// opens the breaker.
-    ///
-    /// # Examples
-    /// ```
-    /// use fusebox::breaker::{CircuitBreaker, Policy};
-    ///
-    /// let breaker = CircuitBreaker::new(Policy::consecutive_failures(3).constant());
-    /// let answer = futures::executor::block_on(breaker.call_async(async { Ok::<_, ()>(42) }));
-    /// assert_eq!(answer.unwrap(), 42);
-    /// ```
-    pub async fn call_async<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, Error<E>> {
-        self.call_async_with(ErrorsFail, future).await
-    }
-
-    /// As [`call_async`](Self::call_async); `classify` says what of the results is a success, a failure, or neither.
-    pub async fn call_async_with<T, E>(
-        &self,
-        classify: impl Classify<T, E>,
-        future: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, Error<E>> {
-        let permit = self.acquire()?;
-        let result = future.await;
         permit.record(classify.classify(&result));
         result.map_err(Error::Inner)
     }
@@ -412,6 +372,25 @@ impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, 
     ) -> Result<Permit<alloc::sync::Arc<Self>>, Rejected> {
         let pass = self.admit(Unwinding::now(), Some(now))?;
         Ok(Permit::new(alloc::sync::Arc::clone(self), pass))
+    }
+}
+
+impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O, N> {
+    /// A call that was let through while closed has ended.
+    #[inline(always)]
+    fn end_closed(&self, generation: Generation, verdict: Verdict) {
+        if verdict == Verdict::Success && self.word.load() == word::healthy(generation) {
+            self.healthy_success(generation, None);
+        } else {
+            self.end_closed_call(generation, verdict);
+        }
+    }
+
+    /// Takes two scalars, so that nothing of the fast path is put into memory for this.
+    #[inline(never)]
+    fn end_closed_call(&self, generation: Generation, verdict: Verdict) {
+        let pass = Pass::new(generation, Grant::Normal, Unwinding::HeldByCall, None);
+        self.end_with_care(pass, Ending::Said(verdict), None);
     }
 }
 

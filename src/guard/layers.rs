@@ -18,20 +18,20 @@ pub trait BreakerLayer {
     where
         Self: 'a;
 
-    /// Asks for an attempt.
+    /// Asks for an attempt; the permit is written where it will lie.
     ///
     /// # Errors
     /// The facts of the rejection.
-    fn acquire(&self) -> Result<Self::Permit<'_>, Rejected>;
+    fn acquire<'a>(&'a self, place: &mut Option<Self::Permit<'a>>) -> Result<(), Rejected>;
 
     /// The state, where there is a breaker.
     fn state(&self) -> Option<State>;
 }
 
-/// A permit whose outcome is said.
+/// A permit whose outcome is said where it lies, once.
 pub trait Recorded {
     /// Says it.
-    fn record(self, verdict: Verdict);
+    fn record(&mut self, verdict: Verdict);
 }
 
 /// A load shedder, one that is borrowed or shared, or none.
@@ -128,7 +128,7 @@ impl BreakerLayer for () {
     type Permit<'a> = ();
 
     #[inline]
-    fn acquire(&self) -> Result<(), Rejected> {
+    fn acquire<'a>(&'a self, _: &mut Option<()>) -> Result<(), Rejected> {
         Ok(())
     }
 
@@ -139,7 +139,7 @@ impl BreakerLayer for () {
 
 impl Recorded for () {
     #[inline]
-    fn record(self, _: Verdict) {}
+    fn record(&mut self, _: Verdict) {}
 }
 
 impl<P: Plan, C: Clock, O: Observer<breaker::Event>, N: breaker::Counting> BreakerLayer
@@ -150,9 +150,9 @@ impl<P: Plan, C: Clock, O: Observer<breaker::Event>, N: breaker::Counting> Break
     where
         Self: 'a;
 
-    #[inline]
-    fn acquire(&self) -> Result<breaker::Permit<&Self>, Rejected> {
-        CircuitBreaker::acquire(self)
+    #[inline(always)]
+    fn acquire<'a>(&'a self, place: &mut Option<breaker::Permit<&'a Self>>) -> Result<(), Rejected> {
+        self.acquire_into(place)
     }
 
     fn state(&self) -> Option<State> {
@@ -164,8 +164,8 @@ impl<P: Plan, C: Clock, O: Observer<breaker::Event>, N: breaker::Counting> Recor
     for breaker::Permit<&CircuitBreaker<P, C, O, N>>
 {
     #[inline]
-    fn record(self, verdict: Verdict) {
-        breaker::Permit::record(self, verdict);
+    fn record(&mut self, verdict: Verdict) {
+        self.conclude(verdict);
     }
 }
 
@@ -344,9 +344,9 @@ macro_rules! through {
         impl<L: BreakerLayer + ?Sized> BreakerLayer for $pointer {
             type Permit<'a> = L::Permit<'a> where Self: 'a;
 
-            #[inline]
-            fn acquire(&self) -> Result<Self::Permit<'_>, Rejected> {
-                (**self).acquire()
+            #[inline(always)]
+            fn acquire<'a>(&'a self, place: &mut Option<Self::Permit<'a>>) -> Result<(), Rejected> {
+                (**self).acquire(place)
             }
 
             fn state(&self) -> Option<State> {

@@ -51,6 +51,7 @@
 //! before its first await is not cut off, and no future can be.
 
 mod builder;
+mod calling;
 mod counts;
 mod error;
 mod event;

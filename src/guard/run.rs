@@ -1,38 +1,52 @@
 //! A guarded call: the layers in their order, from the slot outside to the limit inside.
 
-use core::future::poll_fn;
 use core::pin::pin;
-use core::task::Poll;
 use core::time::Duration;
 
-use crate::breaker::{Classify as Judge, FailureKind, Verdict};
+use crate::breaker::Classify as Judge;
 use crate::deadline::Deadline;
 use crate::guard::Guard;
+use crate::guard::calling::{Calling, Limit};
 use crate::guard::counts::{Counting, Kind};
 use crate::guard::error::Error;
 use crate::guard::event::Event;
 use crate::guard::layers::{
-    BreakerLayer, ClassifyLayer, Failed, LimitLayer, LimiterLayer, Outcome as _, Recorded as _, RetryLayer,
-    ShedderLayer,
+    BreakerLayer, ClassifyLayer, Failed, LimitLayer, LimiterLayer, RetryLayer, ShedderLayer,
 };
 use crate::observe::{self, Observer};
-use crate::retry::{Class, Next, Report, Stopped};
+use crate::retry::{self, Class, Next, Report, Stopped};
 use crate::sleep::Sleep;
 use crate::time::{Instant, TimeSource};
 use crate::timeout::TimedOut;
 
-/// Since when, and until when.
-#[derive(Clone, Copy)]
-pub(super) struct Times {
+/// How far a call is.
+pub(super) struct Course {
     /// From the first moment that the call would have waited.
-    pub(super) began: Option<Instant>,
-    pub(super) until: Deadline,
+    began: Option<Instant>,
+    until: Deadline,
+    /// Since its first failure.
+    retries: Option<retry::Course>,
+    pub(super) stopped: Stopped,
+    /// Attempts that failed.
+    failed: u32,
 }
 
-/// How an attempt ended without a value.
-struct Failure<E> {
-    error: Error<E>,
-    class: Class,
+impl Course {
+    pub(super) const fn begun(until: Deadline, began: Option<Instant>) -> Self {
+        Self { began, until, retries: None, stopped: Stopped::Permanent, failed: 0 }
+    }
+
+    /// An attempt failed: how many did.
+    fn failed(&mut self) -> u32 {
+        self.failed = self.failed.saturating_add(1);
+        self.failed
+    }
+
+    fn report<V, E>(&self, result: Result<V, Error<E>>) -> Report<V, Error<E>> {
+        let attempts = self.failed.saturating_add(result.is_ok().into());
+        let waited = self.retries.as_ref().map_or(Duration::ZERO, retry::Course::waited);
+        Report { result, attempts, waited, stopped: self.stopped }
+    }
 }
 
 impl<D, L, B, T, R, S, J, O, N, C> Guard<D, L, B, T, R, S, J, O, N, C>
@@ -62,7 +76,10 @@ where
         R: ClassifyLayer<E>,
         J: Judge<V, E>,
     {
-        self.call_detailed(call).await.result
+        let ending = self.begin();
+        let result = self.run((Deadline::NONE, None), self.settings.at_once, call).await;
+        ending.ended(&result);
+        result
     }
 
     /// As [`call`](Self::call), with what became of it: attempts, waits, and why there was no further one.
@@ -89,10 +106,10 @@ where
         J: Judge<V, E>,
     {
         let ending = self.begin();
-        let times = Times { began: None, until: Deadline::NONE };
-        let report = self.run(times, self.settings.at_once, call).await;
-        ending.ended(&report.result);
-        report
+        let mut calling = pin!(self.run((Deadline::NONE, None), self.settings.at_once, call));
+        let result = calling.as_mut().await;
+        ending.ended(&result);
+        calling.course().report(result)
     }
 
     /// As [`call`](Self::call), until this deadline at the latest, with the time that each attempt has: to pass on, and to nest.
@@ -128,211 +145,96 @@ where
     {
         let ending = self.begin();
         let began = self.layers.clock.time();
-        let times = Times { began, until };
-        let report = if began.is_some_and(|now| until.is_over_at(now)) {
-            let error = Error::TimedOut(TimedOut::new(self.settings.name, Duration::ZERO).at_deadline());
-            Report { result: Err(error), attempts: 0, waited: Duration::ZERO, stopped: Stopped::Deadline }
+        let result = if began.is_some_and(|now| until.is_over_at(now)) {
+            Err(Error::TimedOut(TimedOut::new(self.settings.name, Duration::ZERO).at_deadline()))
         } else {
-            let own = |now: Instant| {
-                let longest = |longest: Option<Duration>, from: Instant| {
-                    longest.map_or(Deadline::NONE, |longest| Deadline::after(longest, from))
-                };
-                let all = longest(self.settings.deadline, began.unwrap_or(now));
-                until.earlier(all).earlier(longest(self.layers.limit.limit(), now))
+            let after = |longest: Option<Duration>, from: Instant| {
+                longest.map_or(Deadline::NONE, |longest| Deadline::after(longest, from))
             };
-            let inner = |now: Option<Instant>| now.map_or(until, own);
-            self.run(times, self.settings.at_once, || call(inner(self.layers.clock.time()))).await
+            let all = began.map_or(until, |began| until.earlier(after(self.settings.deadline, began)));
+            let inner = |now| all.earlier(after(self.layers.limit.limit(), now));
+            let each = || call(self.layers.clock.time().map_or(all, inner));
+            self.run((until, began), self.settings.at_once, each).await
         };
-        ending.ended(&report.result);
-        report.result
+        ending.ended(&result);
+        result
     }
 
     /// All layers. Refusals are final where `at_once`.
-    pub(super) async fn run<F, Fut, V, E>(
+    #[inline(always)]
+    pub(super) fn run<F, Fut, V, E>(
         &self,
-        mut times: Times,
+        (until, began): (Deadline, Option<Instant>),
         at_once: bool,
-        mut call: F,
-    ) -> Report<V, Error<E>>
+        call: F,
+    ) -> Calling<'_, D, L, B, T, R, S, J, O, N, C, F, Fut>
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
         J: Judge<V, E>,
     {
-        let refused = |error| Report {
-            result: Err(error),
-            attempts: 0,
-            waited: Duration::ZERO,
-            stopped: Stopped::Permanent,
-        };
-        let slot = match self.layers.shedder.admit(self.settings.priority) {
-            Ok(slot) => slot,
-            Err(shed) => return refused(Error::Shed(shed)),
-        };
-        if let Err(limited) = self.layers.limiter.check() {
-            return refused(Error::Limited(limited));
-        }
-        self.layers.retry.begin();
-        let started = self.reading_if(self.settings.slow.is_some());
-        let mut course = None;
-        loop {
-            let failure = match self.attempt(&mut times, at_once, &mut call).await {
-                Ok(value) => {
-                    slot.success();
-                    self.tell_if_slow(started);
-                    let (failed, waited) = match &course {
-                        Some(course) => progress(course),
-                        None => (0, Duration::ZERO),
-                    };
-                    let attempts = failed.saturating_add(1);
-                    return Report { result: Ok(value), attempts, waited, stopped: Stopped::Success };
-                }
-                Err(failure) => failure,
-            };
-            match self.after(&mut times, &mut course, &failure) {
-                Next::Wait(delay) => {
-                    self.layers.counters.add(Kind::Retries);
-                    self.layers.sleeper.sleep(delay).await;
-                }
-                Next::Stop(stopped) => {
-                    let error = failure.error;
-                    if error.is_timed_out() {
-                        slot.overload();
-                    }
-                    self.tell_if_slow(started);
-                    let (attempts, waited) = course.as_ref().map_or((1, Duration::ZERO), progress);
-                    return Report { result: Err(error), attempts, waited, stopped };
-                }
-            }
-        }
+        Calling::begun(self, until, began, at_once, call)
     }
 
-    /// One attempt: the breaker, the limit, the call.
-    #[inline]
-    async fn attempt<F, Fut, V, E>(
-        &self,
-        times: &mut Times,
-        at_once: bool,
-        call: &mut F,
-    ) -> Result<V, Failure<E>>
-    where
-        F: FnMut() -> Fut,
-        Fut: Future<Output = Result<V, E>>,
-        R: ClassifyLayer<E>,
-        J: Judge<V, E>,
-    {
-        let permit = match self.layers.breaker.acquire() {
-            Ok(permit) => permit,
-            Err(rejected) => {
-                let wait = if at_once { None } else { rejected.retry_after() };
-                return Err(Failure { error: Error::Rejected(rejected), class: Class::Refused(wait) });
-            }
-        };
-        self.layers.counters.add(Kind::Attempts);
-        let started = self.reading_if(T::LEARNS);
-        match self.limited(times, call()).await {
-            Ok(result) => {
-                permit.record(self.layers.judge.classify(&result));
-                match result {
-                    Ok(value) => {
-                        if let (Some(started), Some(now)) = (started, self.reading_if(T::LEARNS)) {
-                            self.layers.limit.succeeded(now.saturating_since(started), now);
-                        }
-                        Ok(value)
-                    }
-                    Err(error) => {
-                        let class = self.layers.retry.classify(&error);
-                        Err(Failure { error: Error::Inner(error), class })
-                    }
-                }
-            }
-            Err(late) => {
-                permit.record(Verdict::Failure(FailureKind::Timeout));
-                if let Some(now) = self.reading_if(T::LEARNS && !late.by_deadline) {
-                    self.layers.limit.timed_out(late.limit, now);
-                }
-                self.tell(|| Event::TimedOut(late));
-                Err(Failure { error: Error::TimedOut(late), class: Class::Transient })
-            }
-        }
-    }
-
-    /// Polls the call, and once it would wait, its limit too. The call wins where both are ready.
-    #[inline]
-    async fn limited<Fut: Future>(&self, times: &mut Times, call: Fut) -> Result<Fut::Output, TimedOut> {
-        let mut call = pin!(call);
-        let mut limit = None;
-        let mut sleep = pin!(None::<S::Wait>);
-        poll_fn(|context| {
-            if let Poll::Ready(output) = call.as_mut().poll(context) {
-                return Poll::Ready(Ok(output));
-            }
-            let late = match limit {
-                Some(late) => late,
-                None => match self.limit_from_now(times) {
-                    Some(late) => {
-                        sleep.set(Some(self.layers.sleeper.sleep(late.limit)));
-                        *limit.insert(late)
-                    }
-                    None => return Poll::Pending,
-                },
-            };
-            match sleep.as_mut().as_pin_mut() {
-                Some(sleep) => sleep.poll(context).map(|()| Err(late)),
-                None => Poll::Pending,
-            }
-        })
-        .await
-    }
-
-    /// How long an attempt that would wait now may take, said as what will have happened then; nothing where it may take any time.
+    /// How long an attempt that would wait now may take, said as what will have happened then.
     #[cold]
-    fn limit_from_now(&self, times: &mut Times) -> Option<TimedOut> {
+    pub(super) fn limit_from_now(&self, course: &mut Course) -> Limit {
         let limit = self.layers.limit.limit();
-        let left = self.left(times);
+        let left = self.left(course);
         match (limit, left) {
             (Some(limit), left) if left.is_none_or(|left| limit <= left) => {
-                Some(TimedOut::new(self.settings.name, limit))
+                Limit::Set(TimedOut::new(self.settings.name, limit))
             }
-            (_, left) => left.map(|left| TimedOut::new(self.settings.name, left).at_deadline()),
+            (_, Some(left)) => Limit::Set(TimedOut::new(self.settings.name, left).at_deadline()),
+            (_, None) => Limit::None,
         }
     }
 
     /// What is left of all deadlines. Reads the clock if there is one to keep.
-    pub(super) fn left(&self, times: &mut Times) -> Option<Duration> {
-        if self.settings.deadline.is_none() && times.until == Deadline::NONE {
+    pub(super) fn left(&self, course: &mut Course) -> Option<Duration> {
+        if self.settings.deadline.is_none() && course.until == Deadline::NONE {
             return None;
         }
         let now = self.layers.clock.time()?;
-        self.deadline(times, now).left_at(now)
+        self.deadline(course, now).left_at(now)
     }
 
     /// The deadline over all attempts, for one that began now, if it had not begun.
-    fn deadline(&self, times: &mut Times, now: Instant) -> Deadline {
+    fn deadline(&self, course: &mut Course, now: Instant) -> Deadline {
         match self.settings.deadline {
-            Some(longest) => times.until.earlier(Deadline::after(longest, *times.began.get_or_insert(now))),
-            None => times.until,
+            Some(longest) => course.until.earlier(Deadline::after(longest, *course.began.get_or_insert(now))),
+            None => course.until,
         }
     }
 
     /// What to do after a failure.
     #[cold]
-    fn after<E>(
-        &self,
-        times: &mut Times,
-        course: &mut Option<crate::retry::Course>,
-        failure: &Failure<E>,
-    ) -> Next {
+    pub(super) fn after<E>(&self, course: &mut Course, at_once: bool, failure: &Error<E>) -> Next
+    where
+        R: ClassifyLayer<E>,
+    {
+        let class = match failure {
+            Error::Inner(error) => self.layers.retry.classify(error),
+            Error::Rejected(_) if at_once => Class::Refused(None),
+            Error::Rejected(rejected) => Class::Refused(rejected.retry_after()),
+            _ => Class::Transient,
+        };
         let now = self.layers.clock.time();
-        let until = now.map_or(times.until, |now| self.deadline(times, now));
-        let began = times.began.or(now);
-        let over = matches!(&failure.error, Error::TimedOut(late) if late.by_deadline);
-        let failed = Failed { class: failure.class, began, now, until };
-        let next = self.layers.retry.failed(course, failed);
+        let mut over = false;
+        if let Error::TimedOut(late) = failure {
+            over = late.by_deadline;
+            if let Some(now) = now.filter(|_| T::LEARNS && !over) {
+                self.layers.limit.timed_out(late.limit, now);
+            }
+            self.tell(|| Event::TimedOut(*late));
+        }
+        let until = now.map_or(course.until, |now| self.deadline(course, now));
+        let began = course.began.or(now);
+        let next = self.layers.retry.failed(&mut course.retries, Failed { class, began, now, until });
         let next = if over { Next::Stop(Stopped::Deadline) } else { next };
-        let attempt = course.as_ref().map_or(1, crate::retry::Course::attempts);
-        let (operation, why) = (self.settings.name, failure.error.why());
+        let attempt = course.failed();
+        let (operation, why) = (self.settings.name, failure.why());
         self.tell(|| match next {
             Next::Wait(delay) => Event::Retrying { operation, attempt, why, delay },
             Next::Stop(stopped) => Event::GaveUp { operation, attempts: attempt, why, stopped },
@@ -340,13 +242,21 @@ where
         next
     }
 
-    fn reading_if(&self, needed: bool) -> Option<Instant> {
+    #[inline]
+    pub(super) fn reading_if(&self, needed: bool) -> Option<Instant> {
         if needed { self.layers.clock.time() } else { None }
     }
 
-    fn tell_if_slow(&self, started: Option<Instant>) {
-        let Some((started, threshold)) = started.zip(self.settings.slow) else { return };
-        let took = self.layers.clock.time().map_or(Duration::ZERO, |now| now.saturating_since(started));
+    /// An attempt that began then succeeded.
+    pub(super) fn succeeded_since(&self, tried: Instant) {
+        if let Some(now) = self.layers.clock.time() {
+            self.layers.limit.succeeded(now.saturating_since(tried), now);
+        }
+    }
+
+    pub(super) fn tell_if_slow(&self, started: Instant) {
+        let Some((now, threshold)) = self.layers.clock.time().zip(self.settings.slow) else { return };
+        let took = now.saturating_since(started);
         if took > threshold {
             self.tell(|| Event::Slow { operation: self.settings.name, took, threshold });
         }
@@ -357,10 +267,6 @@ where
             self.layers.counters.add(Kind::HookPanics);
         }
     }
-}
-
-fn progress(course: &crate::retry::Course) -> (u32, Duration) {
-    (course.attempts(), course.waited())
 }
 
 impl<D, L, B, T, R, S, J, O, N: Counting, C> Guard<D, L, B, T, R, S, J, O, N, C> {

@@ -16,7 +16,6 @@ use crate::guard::counts::{Counting, Kind};
 use crate::guard::error::Error;
 use crate::guard::event::Event;
 use crate::guard::layers::{BreakerLayer, ClassifyLayer, LimitLayer, LimiterLayer, RetryLayer, ShedderLayer};
-use crate::guard::run::Times;
 use crate::observe::Observer;
 use crate::retry::Class;
 use crate::sleep::Sleep;
@@ -111,8 +110,7 @@ where
         J: Judge<V, E>,
     {
         let ending = self.begin();
-        let times = Times { began: None, until: Deadline::NONE };
-        let error = match self.run(times, true, call).await.result {
+        let error = match self.run((Deadline::NONE, None), true, call).await {
             Ok(value) => {
                 ending.counted_as(Kind::Succeeded);
                 return Ok(Served::live(value));
@@ -178,10 +176,7 @@ where
             // From here on its own deadline ends it, and the breaker learns of that.
             wait.leads.set(1);
             let until = self.guard.deadline_since(wait.began());
-            async move {
-                let times = Times { began: None, until };
-                self.guard.run(times, true, call).await.result
-            }
+            self.guard.run((until, None), true, call)
         };
         let choose = |error: &Error<E>| self.guard.stands_in(error);
         let served = self.cache.serve_with(choose, key, live);
