@@ -95,6 +95,13 @@ impl Drop for Place {
 impl Helpers {
     /// So many helpers at most.
     ///
+    /// # Examples
+    /// ```
+    /// use fusebox::timeout::Helpers;
+    ///
+    /// assert_eq!(Helpers::new(0).unwrap_err().to_string(), "most = 0: must be a helper at least");
+    /// ```
+    ///
     /// # Errors
     /// There must be one at least.
     pub const fn new(most: u32) -> Result<Self, InvalidPolicy> {

@@ -13,6 +13,7 @@ use core::time::Duration;
 use crate::cell::{Cell, Meaning};
 use crate::deadline::Deadline;
 use crate::observe::{self, Observer};
+use crate::ratio::Ratio;
 use crate::sketch::Sketch;
 use crate::sleep::Sleep;
 use crate::sync::const_fn;
@@ -101,6 +102,18 @@ impl AdaptiveTimeout {
 impl<C, O> AdaptiveTimeout<C, O> {
     const_fn! {
         /// One that has seen nothing, of these parts: for a `static` with an observer or another clock.
+        ///
+        /// # Examples
+        /// ```
+        /// use core::time::Duration;
+        /// use fusebox::time::CoarseClock;
+        /// use fusebox::timeout::{Adapting, AdaptiveTimeout};
+        ///
+        /// static NOW: CoarseClock = CoarseClock::new();
+        /// static FETCH: AdaptiveTimeout<&CoarseClock> =
+        ///     AdaptiveTimeout::with_parts(Adapting::from(Duration::from_secs(1)).constant(), &NOW, ());
+        /// assert_eq!(FETCH.limit(), Duration::from_secs(1));
+        /// ```
         pub const fn with_parts(adapting: Adapting, clock: C, observer: O) -> Self {
             Self { shown: Cell::fresh(), sketch: Sketch::new(adapting.fading), told: adapting, clock, observer }
         }
@@ -153,8 +166,8 @@ impl<C, O> AdaptiveTimeout<C, O> {
     /// What the limit should be; nothing while too little is known.
     fn worked_out(&self) -> Option<u64> {
         let quantile = self.sketch.quantile(self.told.quantile)?;
-        // The floor may be zero, a limit is not.
-        Some(self.told.margin.of(quantile).clamp(self.told.floor, self.told.ceiling).max(1))
+        // Never zero, which would be unknown: neither an edge nor the ceiling is.
+        Some(self.told.margin.of(quantile).clamp(self.told.floor, self.told.ceiling))
     }
 }
 
@@ -183,7 +196,7 @@ impl<C, O: Observer<Event>> AdaptiveTimeout<C, O> {
     pub fn timed_out_after_at(&self, limit: Duration, now: Instant) {
         let limit = saturating_nanos(limit);
         // So much that the limit doubles where this is the quantile; and never less than it took.
-        let doubling = u128::from(limit) * 2 * u128::from(crate::ratio::Ratio::ONE.billionths());
+        let doubling = u128::from(limit) * 2 * u128::from(Ratio::ONE.billionths());
         let doubling = doubling.div_ceil(u128::from(self.told.margin.billionths().max(1)));
         self.add(limit.max(u64::try_from(doubling).unwrap_or(u64::MAX)), now);
     }
@@ -226,11 +239,23 @@ impl<C, O: Observer<Event>> AdaptiveTimeout<C, O> {
 
 impl<C: Clock, O: Observer<Event>> AdaptiveTimeout<C, O> {
     /// A call succeeded, and took so long. Failures say nothing of how long an answer takes: do not record them.
+    ///
+    /// # Examples
+    /// ```
+    /// use core::time::Duration;
+    /// use fusebox::timeout::{Adapting, AdaptiveTimeout};
+    ///
+    /// let fetch = AdaptiveTimeout::new(Adapting::from(Duration::from_secs(1)).minimum_samples(1).build()?);
+    /// fetch.record(Duration::from_millis(50));
+    /// assert!(fetch.limit() >= Duration::from_millis(100));
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     pub fn record(&self, took: Duration) {
         self.record_at(took, self.clock.now());
     }
 
-    /// A call timed out at the present limit.
+    /// A call timed out at the present limit. Where the limit may have moved since the call began, say which it was:
+    /// [`timed_out_after`](Self::timed_out_after).
     pub fn timed_out(&self) {
         self.timed_out_at(self.clock.now());
     }
@@ -259,6 +284,18 @@ impl<C: Clock, O: Observer<Event>> AdaptiveTimeout<C, O> {
     ///
     /// # Errors
     /// [`TimedOut`] where it has not ended by then.
+    ///
+    /// # Examples
+    /// ```
+    /// use core::time::Duration;
+    /// use fusebox::timeout::{Adapting, AdaptiveTimeout};
+    ///
+    /// let render = AdaptiveTimeout::new(Adapting::from(Duration::from_secs(1)).build()?);
+    /// # let sleep = |wait: Duration| async move { std::thread::sleep(wait) };
+    /// assert_eq!(futures::executor::block_on(render.run(&sleep, async { "page" })), Ok("page"));
+    /// assert_eq!(render.look().samples, 1);
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     pub async fn run<S: Sleep, F: Future>(&self, sleeper: &S, call: F) -> Result<F::Output, TimedOut> {
         self.measured(Deadline::NONE, sleeper, call, |_| true).await
     }
@@ -292,6 +329,21 @@ impl<C: Clock, O: Observer<Event>> AdaptiveTimeout<C, O> {
     ///
     /// # Errors
     /// [`TimedOut`], which tells whether the deadline was the shorter one.
+    ///
+    /// # Examples
+    /// ```
+    /// use core::time::Duration;
+    /// use fusebox::time::{Clock, StdClock};
+    /// use fusebox::timeout::{Adapting, AdaptiveTimeout, Deadline};
+    ///
+    /// let fetch = AdaptiveTimeout::new(Adapting::from(Duration::from_secs(1)).build()?);
+    /// let request = Deadline::after(Duration::from_millis(1), StdClock.now());
+    /// # let sleep = |wait: Duration| async move { std::thread::sleep(wait) };
+    /// let hangs = fetch.run_until(request, &sleep, core::future::pending::<()>());
+    /// assert!(futures::executor::block_on(hangs).unwrap_err().by_deadline);
+    /// assert_eq!(fetch.look().samples, 0);
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     pub async fn run_until<S: Sleep, F: Future>(
         &self,
         deadline: Deadline,
