@@ -24,7 +24,11 @@ use crate::time::Instant;
 use word::{Epoch, ONE, Weight};
 
 /// From 2^10 to 2^40 ns, with what falls under and what falls over.
+#[cfg(not(fusebox_loom))]
 pub const BUCKETS: usize = 30 * STEPS + 2;
+/// Each is a schedule point.
+#[cfg(fusebox_loom)]
+pub const BUCKETS: usize = 4;
 
 /// The octave at which the buckets begin, and how many there are to each.
 const LOWEST: u32 = 10;

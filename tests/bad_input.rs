@@ -8,6 +8,8 @@
 mod limiters;
 #[path = "bad_input/pressure.rs"]
 mod pressure;
+#[path = "bad_input/timeouts.rs"]
+mod timeouts;
 
 use core::fmt::Debug;
 use core::time::Duration;

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use crate::runner::Tally;
 
+mod adaptive;
 mod breaker;
 mod format;
 mod limiter;

@@ -90,6 +90,27 @@ impl Comparison {
         }
     }
 
+    /// `seen` lies between the two, or is one of them.
+    pub fn within<T: PartialOrd + Words>(
+        &mut self,
+        key: &'static str,
+        expected: &Expected<[T; 2]>,
+        seen: Option<T>,
+    ) {
+        let (holds, expected) = match (expected, &seen) {
+            (Expected::Anything, _) | (Expected::Nothing, None) => return,
+            (Expected::Nothing, Some(_)) => (false, "null".into()),
+            (Expected::Is([low, high]), seen) => {
+                let holds = seen.as_ref().is_some_and(|seen| low <= seen && seen <= high);
+                (holds, format!("[{}, {}]", low.words(), high.words()))
+            }
+        };
+        if !holds {
+            let seen = seen.map_or_else(|| "null".into(), |value| value.words());
+            self.0.push(Mismatch { key, expected, seen });
+        }
+    }
+
     pub fn end(self) -> Vec<Mismatch> {
         self.0
     }

@@ -32,6 +32,7 @@ pub fn all() -> Vec<Weakening> {
     all.extend(lanes());
     all.extend(limiter());
     all.extend(pressure());
+    all.extend(sketch());
     all
 }
 
@@ -289,6 +290,39 @@ fn pressure() -> Vec<Weakening> {
         }
         "pressure: a window's verdict holds whatever happened since" => "pressure_adaptive::a_windows_verdict_does_not_undo_a_decrease" {
             "pressure/form.rs", "if from == capacity {", "if from > 0 {";
+        }
+    }
+}
+
+/// The quantile sketch, and the limit that is shown.
+fn sketch() -> Vec<Weakening> {
+    weakenings! {
+        "sketch: a store instead of the swap" => "sketch::samples_that_fall_together_are_all_counted" {
+            "cell.rs",
+            "match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {",
+            "self.0.store(next, Ordering::Release);\n match Ok::<u64, u64>(seen) {";
+        }
+        "sketch: all who find an epoch over end it" => "sketch::an_epoch_ends_once_and_every_weight_is_halved_once" {
+            "sketch.rs",
+            "if !self.epoch.replace(seen.word(), next.word()) {",
+            "let next = self.epoch.view::<Epoch>().halved();
+            if !self.epoch.replace(self.epoch.load(), next.word()) {";
+        }
+        "sketch: a sample of an ended epoch sets the stamp back" => "sketch::an_epoch_ends_once_and_every_weight_is_halved_once" {
+            "sketch/word.rs",
+            "let stamp = if distance(self.stamp, epoch.number, STAMP) > 0 { self.stamp } else { epoch.number };",
+            "let stamp = epoch.number;";
+        }
+        "sketch: a bucket that filled up in an ended epoch ends the next" => "sketch::a_bucket_that_filled_up_halves_all_once" {
+            "sketch.rs", "if full.is_of(seen) {", "if full.is_of(seen) || !seen.is_fresh() {";
+        }
+        "sketch: a faded bucket is emptied whatever came meanwhile" => "sketch::a_sample_that_falls_into_a_bucket_that_is_being_emptied_stays" {
+            "sketch.rs", "bucket.replace(seen, 0);", "bucket.apply_owned(|_: Weight| crate::cell::Meaning::decode(0));";
+        }
+        "sketch: the limit is worked out before the loop" => "sketch::the_limit_that_is_shown_in_the_end_is_that_of_all_samples" {
+            "timeout/adaptive/mod.rs",
+            "        let (from, to) = self.shown.apply(|shown: Limit| {\n            let next = self.worked_out().map_or(shown, Limit);\n",
+            "        let worked_out = self.worked_out();\n        let (from, to) = self.shown.apply(|shown: Limit| {\n            let next = worked_out.map_or(shown, Limit);\n";
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::timeout::TimedOut;
 /// the call ends by itself, and drops what it gives. So that a dependency that hangs does not take all threads of the machine, there
 /// are so many helpers *at most, those that are still stuck included*; when all are out, a call is refused at once.
 ///
-/// Costs a thread per call (some ten microseconds), one allocation for the way back, and one at the first call. No thread is
+/// Costs the start of a thread per call, which dwarfs all else here, and a few allocations. No thread is
 /// kept idle. Where the dependency has time-outs of its own, set them too: only they end its work.
 ///
 /// # Examples
@@ -94,6 +94,13 @@ impl Drop for Place {
 
 impl Helpers {
     /// So many helpers at most.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::timeout::Helpers;
+    ///
+    /// assert_eq!(Helpers::new(0).unwrap_err().to_string(), "most = 0: must be a helper at least");
+    /// ```
     ///
     /// # Errors
     /// There must be one at least.

@@ -21,6 +21,7 @@ mod pressure_adaptive;
 mod pressure_naive;
 mod pressure_queue;
 mod probes;
+mod sketch;
 mod snapshot;
 mod window_by_count;
 mod window_by_time;

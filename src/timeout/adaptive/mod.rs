@@ -6,18 +6,18 @@
 //! no more of them do than the quantile leaves out, it stays.
 
 mod policy;
+mod run;
 
 use core::fmt;
 use core::time::Duration;
 
 use crate::cell::{Cell, Meaning};
-use crate::deadline::Deadline;
 use crate::observe::{self, Observer};
+use crate::ratio::Ratio;
 use crate::sketch::Sketch;
-use crate::sleep::Sleep;
 use crate::sync::const_fn;
 use crate::time::{Clock, DEFAULT_CLOCK, DefaultClock, Instant, saturating_nanos};
-use crate::timeout::{Error, Event, TimedOut, timeout};
+use crate::timeout::Event;
 
 pub use policy::{Adapting, AdaptingBuilder};
 
@@ -101,6 +101,18 @@ impl AdaptiveTimeout {
 impl<C, O> AdaptiveTimeout<C, O> {
     const_fn! {
         /// One that has seen nothing, of these parts: for a `static` with an observer or another clock.
+        ///
+        /// # Examples
+        /// ```
+        /// use core::time::Duration;
+        /// use fusebox::time::CoarseClock;
+        /// use fusebox::timeout::{Adapting, AdaptiveTimeout};
+        ///
+        /// static NOW: CoarseClock = CoarseClock::new();
+        /// static FETCH: AdaptiveTimeout<&CoarseClock> =
+        ///     AdaptiveTimeout::with_parts(Adapting::from(Duration::from_secs(1)).constant(), &NOW, ());
+        /// assert_eq!(FETCH.limit(), Duration::from_secs(1));
+        /// ```
         pub const fn with_parts(adapting: Adapting, clock: C, observer: O) -> Self {
             Self { shown: Cell::fresh(), sketch: Sketch::new(adapting.fading), told: adapting, clock, observer }
         }
@@ -159,8 +171,8 @@ impl<C, O> AdaptiveTimeout<C, O> {
     /// What the limit should be; nothing while too little is known.
     fn worked_out(&self) -> Option<u64> {
         let quantile = self.sketch.quantile(self.told.quantile)?;
-        // The floor may be zero, a limit is not.
-        Some(self.told.margin.of(quantile).clamp(self.told.floor, self.told.ceiling).max(1))
+        // Never zero, which would be unknown: neither an edge nor the ceiling is.
+        Some(self.told.margin.of(quantile).clamp(self.told.floor, self.told.ceiling))
     }
 }
 
@@ -189,7 +201,7 @@ impl<C, O: Observer<Event>> AdaptiveTimeout<C, O> {
     pub fn timed_out_after_at(&self, limit: Duration, now: Instant) {
         let limit = saturating_nanos(limit);
         // So much that the limit doubles where this is the quantile; and never less than it took.
-        let doubling = u128::from(limit) * 2 * u128::from(crate::ratio::Ratio::ONE.billionths());
+        let doubling = u128::from(limit) * 2 * u128::from(Ratio::ONE.billionths());
         let doubling = doubling.div_ceil(u128::from(self.told.margin.billionths().max(1)));
         self.add(limit.max(u64::try_from(doubling).unwrap_or(u64::MAX)), now);
     }
@@ -232,11 +244,23 @@ impl<C, O: Observer<Event>> AdaptiveTimeout<C, O> {
 
 impl<C: Clock, O: Observer<Event>> AdaptiveTimeout<C, O> {
     /// A call succeeded, and took so long. Failures say nothing of how long an answer takes: do not record them.
+    ///
+    /// # Examples
+    /// ```
+    /// use core::time::Duration;
+    /// use fusebox::timeout::{Adapting, AdaptiveTimeout};
+    ///
+    /// let fetch = AdaptiveTimeout::new(Adapting::from(Duration::from_secs(1)).minimum_samples(1).build()?);
+    /// fetch.record(Duration::from_millis(50));
+    /// assert!(fetch.limit() >= Duration::from_millis(100));
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     pub fn record(&self, took: Duration) {
         self.record_at(took, self.clock.now());
     }
 
-    /// A call timed out at the present limit.
+    /// A call timed out at the present limit. Where the limit may have moved since the call began, say which it was:
+    /// [`timed_out_after`](Self::timed_out_after).
     pub fn timed_out(&self) {
         self.timed_out_at(self.clock.now());
     }
@@ -258,104 +282,9 @@ impl<C: Clock, O: Observer<Event>> AdaptiveTimeout<C, O> {
         self.timed_out_after_at(limit, self.clock.now());
     }
 
-    /// Gives a call the present limit, and learns from it: how long it took, or that it timed out. Dropped before either, it
-    /// learns nothing.
-    ///
-    /// For a call that cannot fail; else its failures would count as its durations: [`try_run`](Self::try_run).
-    ///
-    /// # Errors
-    /// [`TimedOut`] where it has not ended by then.
-    pub async fn run<S: Sleep, F: Future>(&self, sleeper: &S, call: F) -> Result<F::Output, TimedOut> {
-        self.measured(Deadline::NONE, sleeper, call, |_| true).await
-    }
-
-    /// As [`run`](Self::run), for a call that may fail by itself: only what is `Ok` is learnt from.
-    ///
-    /// # Errors
-    /// The call's own error, or [`TimedOut`].
-    ///
-    /// # Examples
-    /// ```
-    /// use core::time::Duration;
-    /// use fusebox::timeout::{Adapting, AdaptiveTimeout, Error};
-    ///
-    /// let fetch = AdaptiveTimeout::new(Adapting::from(Duration::from_secs(1)).build()?);
-    /// # let sleep = |wait: Duration| async move { std::thread::sleep(wait) };
-    /// let answer = futures::executor::block_on(fetch.try_run(&sleep, async { Err::<(), _>("refused at once") }));
-    /// assert_eq!(answer, Err(Error::Inner("refused at once")));
-    /// assert_eq!(fetch.look().samples, 0);
-    /// # Ok::<(), fusebox::InvalidPolicy>(())
-    /// ```
-    pub async fn try_run<S: Sleep, F, T, E>(&self, sleeper: &S, call: F) -> Result<T, Error<E>>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        Error::flat(self.measured(Deadline::NONE, sleeper, call, Result::is_ok).await)
-    }
-
-    /// As [`run`](Self::run), with a deadline outside: the limit is the shorter of its own and what is left when the future is
-    /// first polled. Where nothing is left the call is not made; and a time-out that was the deadline's is not learnt from.
-    ///
-    /// # Errors
-    /// [`TimedOut`], which tells whether the deadline was the shorter one.
-    pub async fn run_until<S: Sleep, F: Future>(
-        &self,
-        deadline: Deadline,
-        sleeper: &S,
-        call: F,
-    ) -> Result<F::Output, TimedOut> {
-        self.measured(deadline, sleeper, call, |_| true).await
-    }
-
-    /// As [`run_until`](Self::run_until), for a call that may fail by itself: only what is `Ok` is learnt from.
-    ///
-    /// # Errors
-    /// The call's own error, or [`TimedOut`].
-    pub async fn try_run_until<S: Sleep, F, T, E>(
-        &self,
-        deadline: Deadline,
-        sleeper: &S,
-        call: F,
-    ) -> Result<T, Error<E>>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        Error::flat(self.measured(deadline, sleeper, call, Result::is_ok).await)
-    }
-
     /// Does ahead what the first call would do: reads the clock, which calibrates it.
     pub fn warm_up(&self) {
         let _ = self.clock.now();
-    }
-
-    async fn measured<S: Sleep, F: Future>(
-        &self,
-        deadline: Deadline,
-        sleeper: &S,
-        call: F,
-        succeeded: impl FnOnce(&F::Output) -> bool,
-    ) -> Result<F::Output, TimedOut> {
-        let began = self.clock.now();
-        let over = TimedOut::new(self.told.operation, self.limit()).within(deadline, began);
-        let ended = if over.limit.is_zero() {
-            Err(over)
-        } else {
-            timeout(over.limit, sleeper, call).telling(over).await
-        };
-        match &ended {
-            Ok(value) if succeeded(value) => {
-                let now = self.clock.now();
-                self.record_at(now.saturating_since(began), now);
-            }
-            Ok(_) => {}
-            Err(late) => {
-                if !late.by_deadline {
-                    self.timed_out_after(late.limit);
-                }
-                self.tell(|| Event::TimedOut(*late));
-            }
-        }
-        ended
     }
 }
 

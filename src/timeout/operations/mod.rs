@@ -101,6 +101,18 @@ impl<const N: usize, C: TimeSource, O: Observer<Event>> Timeouts<N, C, O> {
     ///
     /// # Errors
     /// [`TimedOut`] where it has not ended by then.
+    ///
+    /// # Examples
+    /// ```
+    /// use core::time::Duration;
+    /// use fusebox::timeout::{Limits, TimedOut, Timeouts};
+    ///
+    /// let limits = Timeouts::new(Limits::of(Duration::from_millis(1)).build()?);
+    /// # let sleep = |wait: Duration| async move { std::thread::sleep(wait) };
+    /// let hangs = futures::executor::block_on(limits.run("fetch", &sleep, core::future::pending::<()>()));
+    /// assert_eq!(hangs, Err(TimedOut::new("fetch", Duration::from_millis(1))));
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
     pub async fn run<S: Sleep, F: Future>(
         &self,
         operation: &'static str,
