@@ -4,7 +4,7 @@
 //! swap wins or it changes nothing, and returns what the rule said of the change that took effect: to exactly the one
 //! caller whose swap won.
 
-use crate::sync::{AtomicU64, Ordering, const_fn};
+use crate::sync::{AtomicU64, Ordering, const_fn, fence};
 
 /// What a packed word means: decoding never fails, and encoding what was decoded decodes to the same again.
 pub(crate) trait Meaning: Copy {
@@ -17,7 +17,7 @@ pub(crate) trait Meaning: Copy {
 #[inline]
 pub(crate) fn full_fence() {
     // SeqCst: pairs with itself on the other thread.
-    crate::sync::fence(Ordering::SeqCst);
+    fence(Ordering::SeqCst);
 }
 
 /// A word that threads share.
@@ -113,6 +113,93 @@ impl Cell {
         // Release: pairs with the Acquire of `load`: who sees a count sees what was counted before it.
         self.0.store(next.encode(), Ordering::Release);
     }
+}
+
+/// Words that are written together and read together, by any number of threads, of whom none waits: a reader gets all of one
+/// writing, or nothing.
+///
+/// The version is even while the words stand, and odd while somebody writes them. Before the first writing all are zero.
+///
+/// *No reader gets half.* Take one that read some word of a later writing than the version it began with. Its fence, and the
+/// writer's before that word, make it see the writer's odd version (or a later one) when it looks again.
+#[derive(Debug)]
+pub(crate) struct Versioned<const HEAD: usize, const BODY: usize> {
+    version: AtomicU64,
+    head: [AtomicU64; HEAD],
+    body: [AtomicU64; BODY],
+}
+
+/// A version at which words were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Version(u64);
+
+impl<const HEAD: usize, const BODY: usize> Versioned<HEAD, BODY> {
+    #[cfg(not(fusebox_loom))]
+    pub(crate) const fn fresh() -> Self {
+        Self {
+            version: AtomicU64::new(0),
+            head: [const { AtomicU64::new(0) }; HEAD],
+            body: [const { AtomicU64::new(0) }; BODY],
+        }
+    }
+
+    #[cfg(fusebox_loom)]
+    pub(crate) fn fresh() -> Self {
+        Self {
+            version: AtomicU64::new(0),
+            head: core::array::from_fn(|_| AtomicU64::new(0)),
+            body: core::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+
+    /// The first words; nothing if somebody writes.
+    pub(crate) fn read_head(&self) -> Option<(Version, [u64; HEAD])> {
+        self.read_words(|| read_all(&self.head))
+    }
+
+    /// All words; nothing if somebody writes.
+    pub(crate) fn read(&self) -> Option<(Version, [u64; HEAD], [u64; BODY])> {
+        let (version, (head, body)) = self.read_words(|| (read_all(&self.head), read_all(&self.body)))?;
+        Some((version, head, body))
+    }
+
+    fn read_words<T>(&self, words: impl FnOnce() -> T) -> Option<(Version, T)> {
+        // Acquire: pairs with the Release store at the end of `write`: who sees a version sees its words, or later ones.
+        // Loom: `a_reader_gets_all_of_one_writing_or_nothing`.
+        let version = self.version.load(Ordering::Acquire);
+        if version % 2 == 1 {
+            return None;
+        }
+        let read = words();
+        // Acquire: pairs with the Release fence in `write`: who read a later word sees that somebody wrote.
+        fence(Ordering::Acquire);
+        // Relaxed: the fence has ordered it.
+        (self.version.load(Ordering::Relaxed) == version).then_some((Version(version), read))
+    }
+
+    /// Writes all words, unless somebody writes, or has written since that version; whether it did.
+    pub(crate) fn write(&self, seen: Version, head: [u64; HEAD], body: [u64; BODY]) -> bool {
+        // Acquire: pairs with the Release of the last writer, whose words come before ours. Relaxed on failure: nothing is read.
+        let odd = seen.0.wrapping_add(1);
+        let claimed = self.version.compare_exchange(seen.0, odd, Ordering::Acquire, Ordering::Relaxed);
+        if claimed.is_err() {
+            return false;
+        }
+        // Release: pairs with the Acquire fence in `read_words`: a reader of any word below sees the odd version.
+        fence(Ordering::Release);
+        // Relaxed: the fence before and the store after order them.
+        for (word, value) in self.head.iter().zip(head).chain(self.body.iter().zip(body)) {
+            word.store(value, Ordering::Relaxed);
+        }
+        // Release: pairs with the Acquire load in `read_words`.
+        self.version.store(odd.wrapping_add(1), Ordering::Release);
+        true
+    }
+}
+
+fn read_all<const WORDS: usize>(words: &[AtomicU64; WORDS]) -> [u64; WORDS] {
+    // Relaxed: the version is looked at before and after.
+    words.each_ref().map(|word| word.load(Ordering::Relaxed))
 }
 
 #[cfg(all(test, not(fusebox_loom)))]

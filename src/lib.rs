@@ -38,6 +38,8 @@ mod sync;
 #[cfg(any(fusebox_loom, fusebox_fuzz))]
 #[doc(hidden)]
 pub mod proof {
+    #[cfg(feature = "cache")]
+    pub use crate::fallback::flight::Flight;
     pub use crate::lanes::Numbers;
 }
 

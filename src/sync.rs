@@ -10,9 +10,7 @@
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 
 #[cfg(not(fusebox_loom))]
-pub(crate) use core::sync::atomic::Ordering;
-#[cfg(all(feature = "alloc", not(fusebox_loom)))]
-pub(crate) use core::sync::atomic::fence;
+pub(crate) use core::sync::atomic::{Ordering, fence};
 
 #[cfg(all(not(fusebox_loom), target_has_atomic = "64"))]
 pub(crate) use core::sync::atomic::AtomicU64;
@@ -283,6 +281,13 @@ impl core::fmt::Debug for Bell {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Bell")
     }
+}
+
+/// Blocks the thread until the bell has rung, for so long at most.
+#[cfg(all(feature = "cache", not(target_family = "wasm"), not(fusebox_loom)))]
+pub(crate) fn wait_for(rung: event_listener::EventListener, longest: core::time::Duration) {
+    use event_listener::Listener;
+    rung.wait_timeout(longest);
 }
 
 /// How many threads the machine runs at once; one where nobody can tell.
