@@ -32,6 +32,7 @@ pub fn all() -> Vec<Weakening> {
     all.extend(lanes());
     all.extend(limiter());
     all.extend(pressure());
+    all.extend(fallback());
     all
 }
 
@@ -289,6 +290,60 @@ fn pressure() -> Vec<Weakening> {
         }
         "pressure: a window's verdict holds whatever happened since" => "pressure_adaptive::a_windows_verdict_does_not_undo_a_decrease" {
             "pressure/form.rs", "if from == capacity {", "if from > 0 {";
+        }
+    }
+}
+
+/// The last good value: one flight for all who ask, and a table without locks.
+fn fallback() -> Vec<Weakening> {
+    weakenings! {
+        "fallback: whoever looks while nobody leads sets off" => "fallback_flight::three_who_want_one_thing_at_once_make_one_call" {
+            "fallback/flight.rs",
+            "self.state.replace(OPEN, FLYING)",
+            "let open = self.state.load() == OPEN;\n        open && { let _ = self.state.replace(OPEN, FLYING); true }";
+        }
+        "fallback: a leader that gives up rings nobody" => "fallback_flight::a_leader_that_gives_up_wedges_nobody" {
+            "fallback/flight.rs", "        self.leave(OPEN);\n", "        self.state.replace(FLYING, OPEN);\n";
+        }
+        "fallback: a leader that gives up leaves the flight flying" => "fallback_flight::a_leader_that_gives_up_wedges_nobody" {
+            "fallback/flight.rs", "        self.leave(OPEN);\n", "";
+        }
+        "fallback: a landing rings before it is written" => "fallback_flight::a_landing_between_the_look_and_the_wait_is_not_missed" {
+            "fallback/flight.rs",
+            "        self.state.replace(FLYING, next);\n        self.bell.ring();\n",
+            "        self.bell.ring();\n        self.state.replace(FLYING, next);\n";
+        }
+        "fallback: a follower looks, and then listens" => "fallback_flight::a_landing_between_the_look_and_the_wait_is_not_missed" {
+            "fallback/flight.rs", "            let rung = self.bell.listen();\n            if self.is_landed() {\n                return self.outcome.get().cloned();", "            if self.is_landed() {\n                return self.outcome.get().cloned();";
+            "fallback/flight.rs", "            rung.await;", "            self.bell.listen().await;";
+        }
+        "fallback: a landing releases nothing" => "fallback_flight::a_failure_is_told_to_all_and_none_asks_again" {
+            "cell.rs",
+            "self.0.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
+            "self.0.compare_exchange(seen, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()";
+        }
+        "fallback: a reader of the table passes no fence" => "fallback_table::a_reader_gets_all_of_one_writing_or_nothing" {
+            "cell.rs", "        fence(Ordering::Acquire);\n", "";
+        }
+        "fallback: a writer of the table passes no fence" => "fallback_table::a_reader_gets_all_of_one_writing_or_nothing" {
+            "cell.rs", "        fence(Ordering::Release);\n", "";
+        }
+        "fallback: a reader does not look again" => "fallback_table::a_reader_gets_all_of_one_writing_or_nothing" {
+            "cell.rs", "(self.version.load(Ordering::Relaxed) == version).then_some(", "true.then_some(";
+        }
+        "fallback: a reader takes words that are being written" => "fallback_table::a_reader_gets_all_of_one_writing_or_nothing" {
+            "cell.rs", "if version % 2 == 1 {", "if version == u64::MAX {";
+        }
+        "fallback: the end of a writing releases nothing" => "fallback_table::who_reads_a_value_sees_what_its_writer_had_done" {
+            "cell.rs",
+            "self.version.store(odd.wrapping_add(1), Ordering::Release);",
+            "self.version.store(odd.wrapping_add(1), Ordering::Relaxed);";
+        }
+        "fallback: a reader's first look acquires nothing" => "fallback_table::who_reads_a_value_sees_what_its_writer_had_done" {
+            "cell.rs", "let version = self.version.load(Ordering::Acquire);", "let version = self.version.load(Ordering::Relaxed);";
+        }
+        "fallback: two write one slot at once" => "fallback_table::no_word_of_a_value_that_was_replaced_comes_back" {
+            "cell.rs", "        if claimed.is_err() {\n            return false;\n        }\n", "        let _ = claimed;\n";
         }
     }
 }
