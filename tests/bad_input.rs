@@ -4,6 +4,8 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at what it did not expect")]
 
+#[path = "bad_input/fallbacks.rs"]
+mod fallbacks;
 #[path = "bad_input/limiters.rs"]
 mod limiters;
 #[path = "bad_input/pressure.rs"]

@@ -32,7 +32,7 @@ pub fn all() -> Vec<Weakening> {
     all.extend(lanes());
     all.extend(limiter());
     all.extend(pressure());
-    all.extend(sketch());
+    all.extend(fallback());
     all
 }
 
@@ -294,35 +294,56 @@ fn pressure() -> Vec<Weakening> {
     }
 }
 
-/// The quantile sketch, and the limit that is shown.
-fn sketch() -> Vec<Weakening> {
+/// The last good value: one flight for all who ask, and a table without locks.
+fn fallback() -> Vec<Weakening> {
     weakenings! {
-        "sketch: a store instead of the swap" => "sketch::samples_that_fall_together_are_all_counted" {
+        "fallback: whoever looks while nobody leads sets off" => "fallback_flight::three_who_want_one_thing_at_once_make_one_call" {
+            "fallback/flight.rs",
+            "self.state.replace(OPEN, FLYING)",
+            "let open = self.state.load() == OPEN;\n        open && { let _ = self.state.replace(OPEN, FLYING); true }";
+        }
+        "fallback: a leader that gives up rings nobody" => "fallback_flight::a_leader_that_gives_up_wedges_nobody" {
+            "fallback/flight.rs", "        self.leave(OPEN);\n", "        self.state.replace(FLYING, OPEN);\n";
+        }
+        "fallback: a leader that gives up leaves the flight flying" => "fallback_flight::a_leader_that_gives_up_wedges_nobody" {
+            "fallback/flight.rs", "        self.leave(OPEN);\n", "";
+        }
+        "fallback: a landing rings before it is written" => "fallback_flight::a_landing_between_the_look_and_the_wait_is_not_missed" {
+            "fallback/flight.rs",
+            "        self.state.replace(FLYING, next);\n        self.bell.ring();\n",
+            "        self.bell.ring();\n        self.state.replace(FLYING, next);\n";
+        }
+        "fallback: a follower looks, and then listens" => "fallback_flight::a_landing_between_the_look_and_the_wait_is_not_missed" {
+            "fallback/flight.rs", "            let rung = self.bell.listen();\n            if self.is_landed() {\n                return self.outcome.get().cloned();", "            if self.is_landed() {\n                return self.outcome.get().cloned();";
+            "fallback/flight.rs", "            rung.await;", "            self.bell.listen().await;";
+        }
+        "fallback: a landing releases nothing" => "fallback_flight::a_failure_is_told_to_all_and_none_asks_again" {
             "cell.rs",
-            "match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {",
-            "self.0.store(next, Ordering::Release);\n match Ok::<u64, u64>(seen) {";
+            "self.0.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
+            "self.0.compare_exchange(seen, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()";
         }
-        "sketch: all who find an epoch over end it" => "sketch::an_epoch_ends_once_and_every_weight_is_halved_once" {
-            "sketch.rs",
-            "if !self.epoch.replace(seen.word(), next.word()) {",
-            "let next = self.epoch.view::<Epoch>().halved();
-            if !self.epoch.replace(self.epoch.load(), next.word()) {";
+        "fallback: a reader of the table passes no fence" => "fallback_table::a_reader_gets_all_of_one_writing_or_nothing" {
+            "cell.rs", "        fence(Ordering::Acquire);\n", "";
         }
-        "sketch: a sample of an ended epoch sets the stamp back" => "sketch::an_epoch_ends_once_and_every_weight_is_halved_once" {
-            "sketch/word.rs",
-            "let stamp = if distance(self.stamp, epoch.number, STAMP) > 0 { self.stamp } else { epoch.number };",
-            "let stamp = epoch.number;";
+        "fallback: a writer of the table passes no fence" => "fallback_table::a_reader_gets_all_of_one_writing_or_nothing" {
+            "cell.rs", "        fence(Ordering::Release);\n", "";
         }
-        "sketch: a bucket that filled up in an ended epoch ends the next" => "sketch::a_bucket_that_filled_up_halves_all_once" {
-            "sketch.rs", "if full.is_of(seen) {", "if full.is_of(seen) || !seen.is_fresh() {";
+        "fallback: a reader does not look again" => "fallback_table::a_reader_gets_all_of_one_writing_or_nothing" {
+            "cell.rs", "(self.version.load(Ordering::Relaxed) == version).then_some(", "true.then_some(";
         }
-        "sketch: a faded bucket is emptied whatever came meanwhile" => "sketch::a_sample_that_falls_into_a_bucket_that_is_being_emptied_stays" {
-            "sketch.rs", "bucket.replace(seen, 0);", "bucket.apply_owned(|_: Weight| crate::cell::Meaning::decode(0));";
+        "fallback: a reader takes words that are being written" => "fallback_table::a_reader_gets_all_of_one_writing_or_nothing" {
+            "cell.rs", "if version % 2 == 1 {", "if version == u64::MAX {";
         }
-        "sketch: the limit is worked out before the loop" => "sketch::the_limit_that_is_shown_in_the_end_is_that_of_all_samples" {
-            "timeout/adaptive/mod.rs",
-            "        let (from, to) = self.shown.apply(|shown: Limit| {\n            let next = self.worked_out().map_or(shown, Limit);\n",
-            "        let worked_out = self.worked_out();\n        let (from, to) = self.shown.apply(|shown: Limit| {\n            let next = worked_out.map_or(shown, Limit);\n";
+        "fallback: the end of a writing releases nothing" => "fallback_table::who_reads_a_value_sees_what_its_writer_had_done" {
+            "cell.rs",
+            "self.version.store(odd.wrapping_add(1), Ordering::Release);",
+            "self.version.store(odd.wrapping_add(1), Ordering::Relaxed);";
+        }
+        "fallback: a reader's first look acquires nothing" => "fallback_table::who_reads_a_value_sees_what_its_writer_had_done" {
+            "cell.rs", "let version = self.version.load(Ordering::Acquire);", "let version = self.version.load(Ordering::Relaxed);";
+        }
+        "fallback: two write one slot at once" => "fallback_table::no_word_of_a_value_that_was_replaced_comes_back" {
+            "cell.rs", "        if claimed.is_err() {\n            return false;\n        }\n", "        let _ = claimed;\n";
         }
     }
 }

@@ -131,8 +131,7 @@ mod tests {
     fn an_age_of_exactly_a_limit_is_within_it() {
         let told = Freshness::of(1).fresh(nanos(10)).stale(nanos(20)).constant();
         let judged = [0, 10, 11, 20, 21, u64::MAX].map(|age| told.judge(age));
-        use Age::{Beyond, Fresh, Stale};
-        assert_eq!(judged, [Fresh, Fresh, Stale, Stale, Beyond, Beyond]);
+        assert_eq!(judged, [Age::Fresh, Age::Fresh, Age::Stale, Age::Stale, Age::Beyond, Age::Beyond]);
     }
 
     #[test]

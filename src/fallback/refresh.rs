@@ -78,7 +78,7 @@ where
         };
         let asked = Asked { counters: &self.counters, answered: false };
         if held.is_fresh {
-            return self.answered(asked, Ok(Served::cached(held.value, held.age, Why::Fresh)));
+            return self.answered(asked, Ok(held.served(Why::Fresh)));
         }
         if let Some(seat) = self.flights.seat(key).lead() {
             // Somebody may have landed between the look and the seat.
@@ -90,7 +90,7 @@ where
             let ended = Ended { cache: Arc::clone(self), how: Kind::RefreshCancelled };
             spawner.spawn(refresh.fly(ended, call));
         }
-        self.answered(asked, Ok(Served::cached(held.value, held.age, Why::Refreshing)))
+        self.answered(asked, Ok(held.served(Why::Refreshing)))
     }
 }
 

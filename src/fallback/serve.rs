@@ -99,16 +99,14 @@ where
             return self.answered(asked, Ok(fresh));
         }
         let mut seat = self.flights.seat(key);
-        let answer = match seat.board().await {
-            Some(landing) => self.shared(key, landing),
-            // Somebody may have landed between the look and the seat.
-            None => match self.fresh(key) {
-                Some(fresh) => Ok(fresh),
-                None => {
-                    let result = call().await;
-                    self.landed(key.to_owned(), seat, result, choose)
-                }
-            },
+        let answer = if let Some(landing) = seat.board().await {
+            self.shared(key, landing)
+        } else if let Some(fresh) = self.fresh(key) {
+            // Somebody landed between the look and the seat.
+            Ok(fresh)
+        } else {
+            let result = call().await;
+            self.landed(key.to_owned(), seat, result, choose)
         };
         self.answered(asked, answer)
     }
@@ -165,7 +163,7 @@ where
         K: Borrow<Q>,
     {
         let held = self.look_at(key, self.clock().now()).filter(|held| held.is_fresh)?;
-        Some(Served::cached(held.value, held.age, Why::Fresh))
+        Some(held.served(Why::Fresh))
     }
 
     /// The value that is held, if there is a reason why it may stand in.
@@ -174,8 +172,7 @@ where
         K: Borrow<Q>,
     {
         let why = why?;
-        let held = self.look_at(key, self.clock().now())?;
-        Some(Served::cached(held.value, held.age, why))
+        Some(self.look_at(key, self.clock().now())?.served(why))
     }
 
     /// The answer to one who waited for the call of another.

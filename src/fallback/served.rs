@@ -99,11 +99,6 @@ impl<T> Served<T> {
         Self { value, by: By::Live, why: None }
     }
 
-    /// An answer that was held so long.
-    pub(super) const fn cached(value: T, age: Duration, why: Why) -> Self {
-        Self { value, by: By::Cached { age }, why: Some(why) }
-    }
-
     /// An answer that the caller gave.
     pub(super) const fn default(value: T, why: Why) -> Self {
         Self { value, by: By::Default, why: Some(why) }
@@ -128,6 +123,26 @@ impl<T> Served<T> {
             By::Cached { age } => Some(age),
             By::Live | By::Default => None,
         }
+    }
+}
+
+impl<T> Held<T> {
+    /// This value as an answer, and why the primary did not serve.
+    ///
+    /// # Examples
+    /// ```
+    /// use core::time::Duration;
+    /// use fusebox::fallback::{Freshness, LastGoodTable, Why};
+    ///
+    /// let table = LastGoodTable::<8, 1>::new(Freshness::of(8).stale(Duration::from_secs(60)).constant());
+    /// table.put(1, [20]);
+    /// // … and then the sensor is down:
+    /// let served = table.get(1).map(|held| held.served(Why::Failed)).unwrap();
+    /// assert_eq!((served.value, served.is_live()), ([20], false));
+    /// ```
+    #[must_use]
+    pub fn served(self, why: Why) -> Served<T> {
+        Served { value: self.value, by: By::Cached { age: self.age }, why: Some(why) }
     }
 }
 

@@ -236,3 +236,50 @@ impl<const SLOTS: usize, const WORDS: usize, C> fmt::Debug for LastGoodTable<SLO
         f.debug_struct("LastGoodTable").field("told", &self.told).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(any(fusebox_loom, fusebox_fuzz))))]
+mod tests {
+    use core::time::Duration;
+
+    use super::LastGoodTable;
+    use crate::fallback::policy::Freshness;
+    use crate::time::{Instant, NoClock};
+
+    const TOLD: Freshness = Freshness::of(4).stale(Duration::from_secs(60)).constant();
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ORIGIN.saturating_add(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_table_holds_what_was_put_last_and_drives_the_oldest_out() {
+        let table = LastGoodTable::<4, 2, NoClock>::with_parts(TOLD, NoClock);
+        for key in 0..4 {
+            assert!(table.put_at(key, [key, key], at(key)));
+        }
+        assert!(table.put_at(2, [9, 9], at(4)), "its own place");
+        assert!(table.put_at(7, [7, 7], at(5)));
+        let held = [0, 1, 2, 3, 7].map(|key| table.get_at(key, at(5)).map(|held| held.value[0]));
+        assert_eq!(held, [None, Some(1), Some(9), Some(3), Some(7)]);
+        assert!(table.put_at(8, [8, 8], at(63)), "over one that is beyond stale");
+        assert!(table.get_at(1, at(63)).is_none());
+        assert_eq!(table.get_at(2, at(63)).unwrap().value, [9, 9]);
+        assert!(table.forget(2) && table.get_at(2, at(63)).is_none());
+        assert!(table.forget(99), "what is not there is gone");
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_stands_still() {
+        let table = LastGoodTable::<4, 1, NoClock>::with_parts(TOLD, NoClock);
+        assert!(table.put_at(1, [1], at(100)));
+        assert!(table.get_at(1, at(161)).is_none() && table.get_at(1, at(120)).is_none());
+    }
+
+    #[test]
+    fn the_ends_of_the_clock_are_instants_like_others() {
+        let table = LastGoodTable::<1, 0, NoClock>::with_parts(TOLD, NoClock);
+        assert!(table.get_at(0, Instant::ORIGIN).is_none(), "a key of zero is none while nothing was put");
+        assert!(table.put_at(0, [], Instant::from_nanos(u64::MAX)));
+        assert!(table.get_at(0, Instant::ORIGIN).unwrap().age <= Duration::from_nanos(1));
+    }
+}

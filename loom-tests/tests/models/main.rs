@@ -4,6 +4,9 @@
 mod harness;
 
 mod counters;
+mod fallback_flight;
+mod fallback_naive;
+mod fallback_table;
 mod half_open;
 mod hand;
 mod hooks;
