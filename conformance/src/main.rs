@@ -13,10 +13,12 @@ use std::process::ExitCode;
 use crate::runner::Tally;
 
 mod breaker;
+mod budget;
 mod format;
 mod limiter;
 mod order;
 mod pressure;
+mod retry;
 mod runner;
 #[cfg(test)]
 mod tests;
