@@ -21,6 +21,8 @@ mod pressure_adaptive;
 mod pressure_naive;
 mod pressure_queue;
 mod probes;
+mod retry_budget;
+mod retry_budget_naive;
 mod snapshot;
 mod window_by_count;
 mod window_by_time;
