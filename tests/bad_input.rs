@@ -8,6 +8,8 @@
 mod limiters;
 #[path = "bad_input/pressure.rs"]
 mod pressure;
+#[path = "bad_input/retries.rs"]
+mod retries;
 
 use core::fmt::Debug;
 use core::time::Duration;
