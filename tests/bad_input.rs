@@ -10,6 +10,8 @@ mod fallbacks;
 mod limiters;
 #[path = "bad_input/pressure.rs"]
 mod pressure;
+#[path = "bad_input/retries.rs"]
+mod retries;
 #[path = "bad_input/timeouts.rs"]
 mod timeouts;
 

@@ -159,6 +159,48 @@ const SLOTS: &[Case] = &[
         => "ratio must be from 1"),
 ];
 
+/// Retries and their budgets in const items.
+const RETRIES: &[Case] = &[
+    slots!("no_attempts": "fusebox::retry::Policy::attempts(0)", "fusebox::retry::Policy::attempts(1)"
+        => "max_attempts must be 1 at least"),
+    slots!("max_delay_under_the_initial_one":
+        "fusebox::retry::Policy::attempts(3).initial_delay(Duration::from_secs(2)).max_delay(Duration::from_secs(1))",
+        "fusebox::retry::Policy::attempts(3).initial_delay(Duration::from_secs(2)).max_delay(Duration::from_secs(2))"
+        => "max_delay must not be under the initial delay"),
+    slots!("multiplier_under_one": "fusebox::retry::Policy::attempts(3).multiplier(0.9)",
+        "fusebox::retry::Policy::attempts(3).multiplier(1.0)" => "multiplier must be from 1 to a billion"),
+    slots!("jitter_that_takes_away":
+        "fusebox::retry::Policy::attempts(3).jitter(fusebox::retry::Jitter::Proportional(-0.1))",
+        "fusebox::retry::Policy::attempts(3).jitter(fusebox::retry::Jitter::Proportional(0.1))"
+        => "jitter_fraction must be from 0"),
+    slots!("budget_of_no_capacity": "fusebox::retry::Allowed::ratio(0.1).capacity(0)",
+        "fusebox::retry::Allowed::ratio(0.1).capacity(1)" => "capacity must be 1 at least"),
+    slots!("budget_that_begins_with_too_much": "fusebox::retry::Allowed::ratio(0.1).capacity(1).initial(1.5)",
+        "fusebox::retry::Allowed::ratio(0.1).capacity(1).initial(1.0)" => "initial must be from 0 to the capacity"),
+    slots!("budget_without_a_token_ever": "fusebox::retry::Allowed::ratio(0.0)",
+        "fusebox::retry::Allowed::ratio(0.0).initial(1.0)" => "ratio must not be 0 where no token ever comes"),
+];
+
+/// A call that is retried without a sleeper, and one with something that is none.
+const SLEEPERS: &[Case] = &[
+    Case {
+        name: "a_retry_awaited_without_a_sleeper",
+        misuse: "use fusebox::retry::Retryable; let fetch = || async { Ok::<(), ()>(()) };
+            let _ = async { fetch.retry(fusebox::retry::Policy::attempts(3).constant()).await };",
+        twin: "use fusebox::retry::Retryable; let fetch = || async { Ok::<(), ()>(()) };
+            let _ = async { fetch.retry(fusebox::retry::Policy::attempts(3).constant()).sleep(|_| async {}).await };",
+        says: "say what to sleep with, `.sleep(tokio::time::sleep)`",
+    },
+    Case {
+        name: "a_retry_with_something_that_is_no_sleeper",
+        misuse: "use fusebox::retry::Retryable; let fetch = || async { Ok::<(), ()>(()) };
+            let _ = async { fetch.retry(fusebox::retry::Policy::attempts(3).constant()).sleep(7).await };",
+        twin: "use fusebox::retry::Retryable; let fetch = || async { Ok::<(), ()>(()) };
+            let _ = async { fetch.retry(fusebox::retry::Policy::attempts(3).constant()).sleep(|_| async {}).await };",
+        says: "say what to sleep with: `.sleep(tokio::time::sleep)`",
+    },
+];
+
 /// What the types forbid.
 const TYPES: &[Case] = &[
     Case {
@@ -240,7 +282,8 @@ const TYPES: &[Case] = &[
 
 #[test]
 fn what_can_never_work_does_not_compile() {
-    let cases: Vec<&Case> = CONSTANTS.iter().chain(QUOTAS).chain(SLOTS).chain(TYPES).collect();
+    let cases: Vec<&Case> =
+        CONSTANTS.iter().chain(QUOTAS).chain(SLOTS).chain(RETRIES).chain(SLEEPERS).chain(TYPES).collect();
     let package = write_package(&cases);
 
     let twins = check(&package, &cases, "twin");

@@ -1,4 +1,4 @@
-//! The bugs that other breakers and limiters have or had, each as a test that shows that this one has not.
+//! The bugs that other breakers, limiters and retries have or had, each as a test that shows that this one has not.
 //!
 //! Above each test stands whose bug it was, with the version or the issue it was seen in.
 
@@ -17,6 +17,7 @@ mod peers_bugs {
     mod hooks;
     mod keys;
     mod rates;
+    mod retries;
     mod shedding;
     mod windows;
 

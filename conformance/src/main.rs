@@ -14,10 +14,12 @@ use crate::runner::Tally;
 
 mod adaptive;
 mod breaker;
+mod budget;
 mod format;
 mod limiter;
 mod order;
 mod pressure;
+mod retry;
 mod runner;
 #[cfg(test)]
 mod tests;

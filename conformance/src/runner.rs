@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::format::{FORMAT, Suite, Trace};
 use crate::verdict::{Failure, What};
-use crate::{adaptive, breaker, limiter, pressure};
+use crate::{adaptive, breaker, budget, limiter, pressure, retry};
 
 /// How many traces passed and failed so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,8 @@ fn trace(primitive: &str, raw: &RawValue) -> Result<(), Failure> {
         "keyed_rate_limiter" => limiter::run_keyed,
         "backpressure" => pressure::run,
         "adaptive_timeout" => adaptive::run,
+        "retry" => retry::run,
+        "retry_budget" => budget::run,
         unknown => return Err(Failure::malformed(None, format!("unknown primitive \"{unknown}\""))),
     };
     let trace: Trace = serde_json::from_str(raw.get()).map_err(|error| Failure::malformed(None, error))?;

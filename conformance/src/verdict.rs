@@ -111,6 +111,11 @@ impl Comparison {
         }
     }
 
+    /// What was compared elsewhere, and does not hold.
+    pub fn differs(&mut self, key: &'static str, expected: String, seen: String) {
+        self.0.push(Mismatch { key, expected, seen });
+    }
+
     pub fn end(self) -> Vec<Mismatch> {
         self.0
     }

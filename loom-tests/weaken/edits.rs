@@ -33,6 +33,7 @@ pub fn all() -> Vec<Weakening> {
     all.extend(limiter());
     all.extend(pressure());
     all.extend(fallback());
+    all.extend(budget());
     all
 }
 
@@ -344,6 +345,66 @@ fn fallback() -> Vec<Weakening> {
         }
         "fallback: two write one slot at once" => "fallback_table::no_word_of_a_value_that_was_replaced_comes_back" {
             "cell.rs", "        if claimed.is_err() {\n            return false;\n        }\n", "        let _ = claimed;\n";
+        }
+    }
+}
+
+/// The retry budget: one word, and the instant that is read behind it.
+fn budget() -> Vec<Weakening> {
+    weakenings! {
+        "budget: a store instead of the swap" => "retry_budget::no_more_is_granted_than_there_is_and_nothing_is_lost" {
+            "cell.rs",
+            "match self.0.compare_exchange_weak(seen, next.encode(), Ordering::AcqRel, Ordering::Acquire) {",
+            "self.0.store(next.encode(), Ordering::Release);\n match Ok::<u64, u64>(seen) {";
+        }
+        "budget: a deposit is stored" => "retry_budget::no_more_is_granted_than_there_is_and_nothing_is_lost" {
+            "cell.rs",
+            "match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {",
+            "self.0.store(next, Ordering::Release);\n match Ok::<u64, u64>(seen) {";
+        }
+        "budget: the check is outside the swap" => "retry_budget::no_more_is_granted_than_there_is_and_nothing_is_lost" {
+            "retry/budget/mod.rs",
+            "let rule = |spent: Spent| spent.without_token(self.latest(), &self.told);",
+            "let outside: Spent = self.word.view();
+            let fits = outside.without_token(self.latest(), &self.told).is_some();
+            let rule = |spent: Spent| fits.then(|| spent.without_token(self.latest(), &self.told).unwrap_or(spent));";
+        }
+        "budget: a retry reads the latest instant before the word" => "retry_budget::time_is_credited_once_whatever_instants_they_come_with" {
+            "retry/budget/mod.rs",
+            "let rule = |spent: Spent| spent.without_token(self.latest(), &self.told);",
+            "let latest = self.latest();
+            let rule = |spent: Spent| spent.without_token(latest, &self.told);";
+        }
+        "budget: a deposit reads the latest instant before the word" => "retry_budget::a_deposit_at_a_delayed_instant_brings_no_time" {
+            "retry/budget/mod.rs",
+            "self.word.apply(|spent: Spent| (spent.with_deposit(self.latest(), &self.told), ()));",
+            "let latest = self.latest();
+            self.word.apply(|spent: Spent| (spent.with_deposit(latest, &self.told), ()));";
+        }
+        "budget: an instant is not raised before the swap" => "retry_budget::time_is_credited_once_whatever_instants_they_come_with" {
+            "retry/budget/mod.rs", "if now.as_nanos() > self.latest.get() {", "if false {";
+            "retry/budget/mod.rs",
+            "let rule = |spent: Spent| spent.without_token(self.latest(), &self.told);",
+            "let rule = |spent: Spent| spent.without_token(self.latest().max(now.as_nanos()), &self.told);";
+        }
+        "budget: the latest instant is set and not raised" => "retry_budget::time_is_credited_once_whatever_instants_they_come_with" {
+            "retry/budget/mod.rs", "self.latest.raise(now.as_nanos());", "self.latest.set(now.as_nanos());";
+        }
+        "budget: the swap publishes nothing" => "retry_budget::time_is_credited_once_whatever_instants_they_come_with" {
+            "cell.rs",
+            "match self.0.compare_exchange_weak(seen, next.encode(), Ordering::AcqRel, Ordering::Acquire) {",
+            "match self.0.compare_exchange_weak(seen, next.encode(), Ordering::Acquire, Ordering::Acquire) {";
+        }
+        "budget: the word is read relaxed" => "retry_budget::time_is_credited_once_whatever_instants_they_come_with" {
+            "cell.rs", "self.0.load(Ordering::Acquire)", "self.0.load(Ordering::Relaxed)";
+        }
+        "budget: a lost swap looks relaxed" => "retry_budget::time_is_credited_once_whatever_instants_they_come_with" {
+            "cell.rs",
+            "match self.0.compare_exchange_weak(seen, next.encode(), Ordering::AcqRel, Ordering::Acquire) {",
+            "match self.0.compare_exchange_weak(seen, next.encode(), Ordering::AcqRel, Ordering::Relaxed) {";
+        }
+        "budget: who is let through in shadow is not counted" => "retry_budget::in_shadow_somebody_without_a_token_is_let_through_and_counted" {
+            "retry/budget/mod.rs", "let refused = self.refused.add_shared();", "if self.is_shadow() { return Ok(()); }\n let refused = self.refused.add_shared();";
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Course {
     attempts: u32,
     waited: u64,
     deadline: Deadline,
+    /// The latest instant so far: a clock that steps back stands still here.
+    latest: Instant,
     /// How long all of it may take, where there is no clock.
     longest: Option<u64>,
 }
@@ -84,13 +86,14 @@ impl Course {
             attempts: 0,
             waited: 0,
             deadline: Deadline::NONE,
+            latest: Instant::ORIGIN,
             longest: policy.deadline,
         }
     }
 
     /// The course of a call that begins at this instant.
     pub fn begun_at(plan: &impl Plan, now: Instant) -> Self {
-        let course = Self::new(plan);
+        let course = Self { latest: now, ..Self::new(plan) };
         match plan.policy().deadline() {
             Some(longest) => course.until(Deadline::after(longest, now)),
             None => course,
@@ -109,6 +112,8 @@ impl Course {
     /// Without `now` the waits alone count for the deadline.
     pub fn failed<B: Allowance + ?Sized>(&mut self, class: Class, now: Option<Instant>, budget: &B) -> Next {
         self.attempts = self.attempts.saturating_add(1);
+        self.latest = self.latest.max(now.unwrap_or_default());
+        let now = now.map(|_| self.latest);
         let (after, free) = match class {
             Class::Permanent | Class::Refused(None) => return Next::Stop(Stopped::Permanent),
             Class::Transient => (0, false),
@@ -138,8 +143,10 @@ impl Course {
 
     fn in_time(&self, wait: u64, now: Option<Instant>) -> bool {
         let by_waits = self.longest.is_none_or(|longest| self.waited.saturating_add(wait) <= longest);
-        let by_clock = now.is_none_or(|now| self.deadline.allows(Duration::from_nanos(wait), now));
-        by_waits && by_clock
+        // Where the deadline has passed, not even a wait of nothing ends by it.
+        let in_time = |now| self.deadline.allows(Duration::from_nanos(wait), now);
+        let passed = |now| self.deadline.instant().is_some_and(|end| end < now);
+        by_waits && now.is_none_or(|now| in_time(now) && !passed(now))
     }
 
     /// How many attempts failed so far.

@@ -110,12 +110,14 @@ where
     }
 }
 
+// The compiler shows the first lines of this to whoever awaits without a sleeper: `Sleep`'s own words it leaves out, since every
+// future is `IntoFuture`, too.
 impl<F, Fut, T, E, P, S, K, H, B, C, X> IntoFuture for Retry<F, Awaited<Fut, T, E>, P, S, K, H, B, C, X>
 where
+    S: Sleep, // To whom it says "not a future": say what to sleep with, `.sleep(tokio::time::sleep)`.
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, E>>,
     P: Plan,
-    S: Sleep,
     K: Classify<E>,
     H: Notify<E>,
     B: Allowance,

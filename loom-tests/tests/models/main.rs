@@ -25,6 +25,8 @@ mod pressure_naive;
 mod pressure_queue;
 mod probes;
 mod sketch;
+mod retry_budget;
+mod retry_budget_naive;
 mod snapshot;
 mod window_by_count;
 mod window_by_time;

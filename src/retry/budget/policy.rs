@@ -81,7 +81,7 @@ impl AllowedBuilder {
                 return Err(crate::invalid::invalid!(
                     "initial",
                     Value::Number(self.initial),
-                    "must be from 0 to the capacity"
+                    "must be from 0 to the capacity, a billion at most"
                 ));
             }
         };
