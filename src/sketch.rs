@@ -53,6 +53,13 @@ impl Fading {
     pub const LONGEST: u64 = Epoch::LONGEST;
 }
 
+/// Whether a sample after which its bucket holds so many is worth a new look at a quantile: each of the first sixteen is, then
+/// a sixteenth more, or an eighth where the count has just doubled.
+pub(crate) fn moves_quantiles(held: u64) -> bool {
+    let step = held.checked_next_power_of_two().unwrap_or(u64::MAX) / 16;
+    held % step.max(1) == 0
+}
+
 /// A quantile sketch of durations in nanoseconds: eight bytes a bucket, in place.
 #[derive(Debug)]
 pub struct Sketch<const B: usize = BUCKETS> {

@@ -120,6 +120,7 @@ where
     type Output = Result<V, Error<E>>;
 
     #[inline]
+    #[expect(clippy::too_many_lines, reason = "one machine: what is under way, and what comes next")]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let guard = *this.guard;

@@ -128,7 +128,7 @@ impl BreakerLayer for () {
     type Permit<'a> = ();
 
     #[inline]
-    fn acquire<'a>(&'a self, _: &mut Option<()>) -> Result<(), Rejected> {
+    fn acquire(&self, _: &mut Option<()>) -> Result<(), Rejected> {
         Ok(())
     }
 

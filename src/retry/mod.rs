@@ -32,6 +32,7 @@
 //! | [`Class`], [`Retry::refusals`] | what an error means: transient, permanent, not before; fusebox's own refusals |
 //! | [`Budget`] | retries as a share of the calls |
 //! | [`Delays`], [`Course`] | the delays alone, and the decisions alone, for those who drive their retries themselves |
+//! | `Hedge` | a second copy of a slow call that may be made twice |
 //! | `retry_after` | HTTP's header, capped |
 //!
 //! # One layer retries
@@ -47,6 +48,8 @@ mod course;
 mod delays;
 #[cfg(feature = "std")]
 mod header;
+#[cfg(feature = "alloc")]
+mod hedge;
 mod policy;
 mod run;
 mod terms;
@@ -64,6 +67,8 @@ pub use delays::Delays;
 pub use header::retry_after;
 #[cfg(feature = "http")]
 pub use header::retry_after_at;
+#[cfg(feature = "alloc")]
+pub use hedge::{Hedge, Hedged, Hedging, HedgingBuilder};
 pub use policy::{Jitter, Plan, Policy, PolicyBuilder, Seeded};
 pub use run::{Awaited, Detailed, Retryable, Running};
 pub use terms::{Cancel, Gives, Notify, Report, Retry, Retrying};

@@ -14,7 +14,7 @@ use core::time::Duration;
 use crate::cell::{Cell, Meaning};
 use crate::observe::{self, Observer};
 use crate::ratio::Ratio;
-use crate::sketch::Sketch;
+use crate::sketch::{Sketch, moves_quantiles};
 use crate::sync::const_fn;
 use crate::time::{Clock, DEFAULT_CLOCK, DefaultClock, Instant, saturating_nanos};
 use crate::timeout::Event;
@@ -213,9 +213,7 @@ impl<C, O: Observer<Event>> AdaptiveTimeout<C, O> {
 
     fn add(&self, nanos: u64, now: Instant) {
         let held = self.sketch.record(nanos, now);
-        // A sixteenth more at most, an eighth where the count has just doubled; each of the first sixteen.
-        let step = held.checked_next_power_of_two().unwrap_or(u64::MAX) / 16;
-        if self.shown.load() == 0 || held % step.max(1) == 0 {
+        if self.shown.load() == 0 || moves_quantiles(held) {
             self.refresh();
         }
     }
