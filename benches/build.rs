@@ -3,7 +3,7 @@
 use std::{env, fs, path::Path, process::Command};
 
 /// The crates whose versions the figures name, and the variable each version is handed over in.
-const CONTESTANTS: [(&str, &str); 17] = [
+const CONTESTANTS: [(&str, &str); 19] = [
     ("fusebox", "VERSION_FUSEBOX"),
     ("recloser", "VERSION_RECLOSER"),
     ("failsafe", "VERSION_FAILSAFE"),
@@ -21,6 +21,8 @@ const CONTESTANTS: [(&str, &str); 17] = [
     ("throttle-net", "VERSION_THROTTLE_NET"),
     ("congestion-limiter", "VERSION_CONGESTION_LIMITER"),
     ("tower-resilience-bulkhead", "VERSION_TOWER_RESILIENCE_BULKHEAD"),
+    ("backon", "VERSION_BACKON"),
+    ("tower", "VERSION_TOWER"),
 ];
 
 fn main() {

@@ -91,6 +91,19 @@ pub fn time_window_at_half<S: Subject>(make: impl Fn() -> S) -> Result<(), Strin
     trial.expect(MANY, Ok(1), Answer::Rejected, "after ten failures in ten calls")
 }
 
+/// Makes so many attempts of a call that fails, and one of a call that succeeds.
+pub fn retried<S: Subject>(subject: &S, attempts: u64) -> Result<(), String> {
+    let mut trial = Trial::of(subject.caller());
+    trial.expect(MANY, Ok(1), Answer::Served, "that succeeds at first")?;
+    for _ in 0..10 {
+        let (found, ran) = trial.call(Err(Failed));
+        if (found, ran) != (Answer::Failed, attempts) {
+            return Err(format!("a call that fails was {found:?} after {ran} attempts, not {attempts}"));
+        }
+    }
+    trial.expect(MANY, Ok(1), Answer::Served, "after calls that failed")
+}
+
 /// Fails calls until one is rejected, then wants every later one rejected.
 pub fn opened<S: Subject>(subject: S) -> Result<S, String> {
     let mut trial = Trial::of(subject.caller());

@@ -29,6 +29,7 @@ pub mod operations;
 pub mod ours;
 pub mod peers;
 pub mod report;
+pub mod retrying;
 pub mod shedding;
 pub mod statistics;
 pub mod variants;

@@ -8,6 +8,8 @@ use arbitrary::{Arbitrary, Unstructured};
 mod breaker;
 #[path = "../src/clocks.rs"]
 mod clocks;
+#[path = "../src/delays.rs"]
+mod delays;
 #[path = "../../tests/properties/driver.rs"]
 #[allow(dead_code, reason = "the property tests use more of it")]
 mod driver;
@@ -26,6 +28,8 @@ mod model;
 mod policies;
 #[path = "../src/pressure.rs"]
 mod pressure;
+#[path = "../src/retry_after.rs"]
+mod retry_after;
 #[path = "../src/slots.rs"]
 mod slots;
 #[path = "../src/snapshots.rs"]
@@ -106,4 +110,14 @@ fn a_limiter_is_what_exact_arithmetic_says() {
 #[test]
 fn a_shedder_is_what_a_count_of_its_slots_says() {
     replay_all("pressure", pressure::Script::check);
+}
+
+#[test]
+fn every_policy_of_retries_is_refused_with_reason_or_keeps_its_bounds() {
+    replay_all("delays", delays::Settings::check);
+}
+
+#[test]
+fn every_retry_after_is_read_plainly_and_capped() {
+    replay_all("retry_after", retry_after::Reading::check);
 }

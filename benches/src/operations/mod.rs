@@ -3,6 +3,7 @@
 mod breaker;
 mod limiter;
 mod pressure;
+mod retry;
 
 use crate::{
     contest::{Contestant, Unfit},
@@ -50,7 +51,7 @@ impl Operation {
 }
 
 /// All operations, in the order they are measured.
-pub const ALL: [Operation; 26] = [
+pub const ALL: [Operation; 28] = [
     Operation { name: "floor/load", lineup: || Ok(alone(floors::load())) },
     Operation { name: "floor/cas", lineup: || Ok(alone(floors::cas())) },
     Operation { name: "floor/tsc", lineup: || Ok(alone(floors::tsc())) },
@@ -80,6 +81,8 @@ pub const ALL: [Operation; 26] = [
     Operation { name: "pressure/admit_release", lineup: || pressure::fixed(shedding::Case::Admit) },
     Operation { name: "pressure/shed", lineup: || pressure::fixed(shedding::Case::Shed) },
     Operation { name: "pressure/adaptive/admit_release", lineup: pressure::adaptive },
+    Operation { name: "retry/success", lineup: retry::success },
+    Operation { name: "budget/withdraw", lineup: retry::budget },
 ];
 
 /// The operations whose names begin with `prefix`; an error when there is none.

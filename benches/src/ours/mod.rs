@@ -9,6 +9,7 @@ use crate::contest::Identity;
 pub mod breaker;
 pub mod limiter;
 pub mod pressure;
+pub mod retry;
 
 const WHO: Identity = Identity { name: "fusebox", version: env!("VERSION_FUSEBOX") };
 

@@ -6,10 +6,10 @@
 use std::{hint::black_box, pin::pin};
 
 use ::execution_policy::{
-    CircuitBreaker, DefaultCore, ExecutionError, ExecutionPolicy, ExecutionPolicyBuilder,
+    CircuitBreaker, DefaultCore, ExecutionError, ExecutionPolicy, ExecutionPolicyBuilder, Retry,
 };
 
-use super::{HIGH_THRESHOLD, MINIMUM_CALLS, OPEN_FOR, THRESHOLD, TIME_WINDOW, patience};
+use super::{ATTEMPTS, HIGH_THRESHOLD, MINIMUM_CALLS, OPEN_FOR, THRESHOLD, TIME_WINDOW, patience};
 use crate::{
     checks,
     contest::{Answer, Caller, Contestant, Failed, Identity, Outcome, Subject, Unfit, failing, succeeding},
@@ -79,4 +79,14 @@ pub fn failure_consecutive() -> Result<Contestant, Unfit> {
 pub fn reject() -> Result<Contestant, Unfit> {
     let open = checks::opened(in_a_row(THRESHOLD)).map_err(|what| WHO.unfit(what))?;
     Ok(WHO.lasting(open, succeeding, Answer::Rejected))
+}
+
+/// A first call that succeeds, under a policy that retries and does nothing else.
+pub fn retry_success() -> Result<Contestant, Unfit> {
+    let make = || {
+        let retry = Retry::fixed(std::time::Duration::ZERO).max_attempts(ATTEMPTS);
+        ExecutionPolicyBuilder::new().retry(retry).build()
+    };
+    checks::retried::<Policy>(&make(), ATTEMPTS.into()).map_err(|what| WHO.unfit(what))?;
+    Ok(WHO.lasting::<Policy>(make(), succeeding, Answer::Served))
 }

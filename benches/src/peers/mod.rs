@@ -19,11 +19,17 @@
 //! | so many slots | yes | yes | yes | yes |
 //! | slots that adapt themselves | no | yes | yes | no |
 //!
-//! Every constructor makes its breaker, limiter or slots, puts it on trial and gives a contestant, or says what the crate did instead.
+//! | operation | backon | tower | execution-policy | tower-resilience |
+//! |---|---|---|---|---|
+//! | a call that is retried | yes | yes | yes | a crate of its own, a layer of tower's |
+//! | a budget | no | yes | yes, which nobody outside can ask | the same |
+//!
+//! Every constructor makes its breaker, limiter, slots or retry, puts it on trial and gives a contestant, or says what the crate did instead.
 
 use std::time::Duration;
 
 pub mod atomic_token_bucket;
+pub mod backon;
 pub mod better_bucket;
 pub mod circuitbreaker_rs;
 pub mod congestion_limiter;
@@ -38,6 +44,7 @@ pub mod ratelock;
 pub mod recloser;
 pub mod throttle_net;
 pub mod tokio;
+pub mod tower;
 pub mod tower_resilience;
 pub mod tower_resilience_bulkhead;
 
@@ -46,6 +53,9 @@ pub const THRESHOLD: u16 = 5;
 
 /// Failures in a row that would open a breaker of the failure row: more than ever come.
 pub const HIGH_THRESHOLD: u16 = u16::MAX;
+
+/// Calls that are made at most of one that is retried.
+pub const ATTEMPTS: u32 = 3;
 
 /// How long a breaker stays open: longer than any run.
 pub const OPEN_FOR: Duration = Duration::from_hours(1);
