@@ -162,9 +162,7 @@ where
                             if let Some(slot) = this.slot.take() {
                                 slot.success();
                             }
-                            if let Some(started) = *this.started {
-                                guard.tell_if_slow(started);
-                            }
+                            guard.tell_if_slow(*this.started);
                             this.course.stopped = Stopped::Success;
                             return Poll::Ready(Ok(value));
                         }
@@ -182,7 +180,7 @@ where
                         *this.slot = None;
                         return Poll::Ready(Err(Error::Limited(limited)));
                     }
-                    layers.retry.begin();
+                    guard.set_out(this.course);
                     *this.started = guard.reading_if(guard.settings.slow.is_some());
                     None
                 }
@@ -223,9 +221,7 @@ where
                     if let (Some(slot), true) = (this.slot.take(), failure.is_timed_out()) {
                         slot.overload();
                     }
-                    if let Some(started) = *this.started {
-                        guard.tell_if_slow(started);
-                    }
+                    guard.tell_if_slow(*this.started);
                     this.course.stopped = stopped;
                     return Poll::Ready(Err(failure));
                 }

@@ -50,6 +50,7 @@
 //! adaptive limit, or layers that need it). Limits count from the first moment that a call would wait; so the work that a call does
 //! before its first await is not cut off, and no future can be.
 
+mod blocking;
 mod builder;
 mod calling;
 mod counts;

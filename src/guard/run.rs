@@ -42,7 +42,7 @@ impl Course {
         self.failed
     }
 
-    fn report<V, E>(&self, result: Result<V, Error<E>>) -> Report<V, Error<E>> {
+    pub(super) fn report<V, E>(&self, result: Result<V, Error<E>>) -> Report<V, Error<E>> {
         let attempts = self.failed.saturating_add(result.is_ok().into());
         let waited = self.retries.as_ref().map_or(Duration::ZERO, retry::Course::waited);
         Report { result, attempts, waited, stopped: self.stopped }
@@ -176,6 +176,25 @@ where
     {
         Calling::begun(self, until, began, at_once, call)
     }
+}
+
+/// What all forms of a call share.
+impl<D, L, B, T, R, S, J, O, N, C> Guard<D, L, B, T, R, S, J, O, N, C>
+where
+    T: LimitLayer,
+    R: RetryLayer,
+    O: Observer<Event>,
+    N: Counting,
+    C: TimeSource,
+{
+    /// The outer layers have let it through: a first attempt is about to be made.
+    #[inline]
+    pub(super) fn set_out(&self, course: &mut Course) {
+        self.layers.retry.begin();
+        if course.began.is_none() && self.layers.retry.deadline().is_some() {
+            course.began = self.layers.clock.time();
+        }
+    }
 
     /// How long an attempt that would wait now may take, said as what will have happened then.
     #[cold]
@@ -231,8 +250,11 @@ where
         }
         let until = now.map_or(course.until, |now| self.deadline(course, now));
         let began = course.began.or(now);
-        let next = self.layers.retry.failed(&mut course.retries, Failed { class, began, now, until });
-        let next = if over { Next::Stop(Stopped::Deadline) } else { next };
+        let next = if over {
+            Next::Stop(Stopped::Deadline)
+        } else {
+            self.layers.retry.failed(&mut course.retries, Failed { class, began, now, until })
+        };
         let attempt = course.failed();
         let (operation, why) = (self.settings.name, failure.why());
         self.tell(|| match next {
@@ -254,8 +276,10 @@ where
         }
     }
 
-    pub(super) fn tell_if_slow(&self, started: Instant) {
-        let Some((now, threshold)) = self.layers.clock.time().zip(self.settings.slow) else { return };
+    #[inline]
+    pub(super) fn tell_if_slow(&self, started: Option<Instant>) {
+        let Some((started, threshold)) = started.zip(self.settings.slow) else { return };
+        let Some(now) = self.layers.clock.time() else { return };
         let took = now.saturating_since(started);
         if took > threshold {
             self.tell(|| Event::Slow { operation: self.settings.name, took, threshold });

@@ -398,6 +398,46 @@ fn what_can_never_work_is_refused_by_name() {
 }
 
 #[test]
+fn a_policys_own_deadline_counts_from_the_call_on() {
+    let clock = ManualClock::new();
+    let guard =
+        Guard::builder("x").retry(plain(9).deadline(millis(150)).constant()).sleep(&clock).clock(&clock);
+    let guard = guard.build().unwrap();
+    let call = || async {
+        (&clock).sleep(millis(60)).await;
+        Err::<(), _>("down")
+    };
+    let report = drive(&clock, guard.call_detailed(call));
+    assert_eq!((report.attempts, report.stopped, now(&clock)), (1, Stopped::Deadline, millis(60)));
+}
+
+#[test]
+fn a_call_that_blocks_goes_through_the_same_layers() {
+    let clock = ManualClock::new();
+    let breaker = CircuitBreaker::new(breaking(2)).with_clock(&clock).counted();
+    let shedder = LoadShedder::new(Capacity::of(1).constant()).counted();
+    let guard =
+        Guard::builder("x").shedder(&shedder).retry(plain(9).constant()).breaker(&breaker).limit(millis(50));
+    let guard = guard.deadline(millis(400)).clock(&clock).counted().build().unwrap();
+    let sleep = |wait| clock.advance(wait);
+    // A success that took too long is given, and is a failure for the breaker.
+    let slow = || {
+        clock.advance(millis(51));
+        Ok::<_, &str>(7)
+    };
+    assert_eq!(guard.call_blocking_with(sleep, slow).result, Ok(7));
+    assert_eq!((breaker.counts().timeouts, breaker.counts().succeeded), (1, 0));
+    // The second failure opens it, for longer than the deadline.
+    let report = guard.call_blocking_with(sleep, || Err::<u32, _>("down"));
+    assert!(report.result.unwrap_err().is_open());
+    assert_eq!((report.attempts, report.stopped, report.waited), (2, Stopped::Deadline, millis(100)));
+    assert_eq!((shedder.look().depth, shedder.counts().succeeded, guard.counts().in_flight()), (0, 1, 0));
+    let held = shedder.admit(Priority::Critical).unwrap();
+    assert!(guard.call_blocking_with(sleep, || Ok::<u32, &str>(1)).result.unwrap_err().is_shed());
+    drop(held);
+}
+
+#[test]
 fn futures_are_send() {
     fn is_send<F: Future + Send>(_: F) {}
     let breaker = std::sync::Arc::new(CircuitBreaker::new(breaking(2)));

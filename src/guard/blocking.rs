@@ -1,0 +1,158 @@
+//! Guarded calls that block their thread: the same layers, but for what cannot be done to a thread.
+
+use core::time::Duration;
+
+use crate::breaker::{Classify as Judge, FailureKind, Verdict};
+use crate::deadline::Deadline;
+use crate::guard::Guard;
+use crate::guard::counts::{Counting, Kind};
+use crate::guard::error::Error;
+use crate::guard::event::Event;
+use crate::guard::layers::{
+    BreakerLayer, ClassifyLayer, LimitLayer, LimiterLayer, Outcome as _, Recorded as _, RetryLayer,
+    ShedderLayer,
+};
+use crate::guard::run::Course;
+use crate::observe::Observer;
+use crate::retry::{Next, Report, Stopped};
+use crate::time::TimeSource;
+
+impl<D, L, B, T, R, S, J, O, N, C> Guard<D, L, B, T, R, S, J, O, N, C>
+where
+    D: ShedderLayer,
+    L: LimiterLayer,
+    B: BreakerLayer,
+    T: LimitLayer,
+    R: RetryLayer,
+    O: Observer<Event>,
+    N: Counting,
+    C: TimeSource,
+{
+    /// As [`call`](Self::call), for a thread that may block; it waits between attempts with the thread's own sleep.
+    ///
+    /// A thread cannot be cut off: no limit ends a call here. Give the call one of its own (the client's, or
+    /// `timeout::Helpers`). A call that took longer than the guard's limit all the same is a failure of kind `Timeout` for the
+    /// breaker, whatever it gave; what it gave is returned. After the deadline nothing is begun.
+    ///
+    /// # Errors
+    /// Which layer refused it, or the last attempt's own error.
+    ///
+    /// # Examples
+    /// ```
+    /// use core::time::Duration;
+    /// use fusebox::guard::Guard;
+    /// use fusebox::retry::Policy;
+    ///
+    /// let policy = Policy::attempts(3).initial_delay(Duration::from_millis(1)).constant();
+    /// let guard = Guard::builder("orders").retry(policy).build()?;
+    /// let mut calls = 0;
+    /// let answer = guard.call_blocking(|| { calls += 1; if calls < 3 { Err("busy") } else { Ok(calls) } });
+    /// assert_eq!(answer, Ok(3));
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn call_blocking<F, V, E>(&self, call: F) -> Result<V, Error<E>>
+    where
+        F: FnMut() -> Result<V, E>,
+        R: ClassifyLayer<E>,
+        J: Judge<V, E>,
+    {
+        self.call_blocking_with(std::thread::sleep, call).result
+    }
+
+    /// As `call_blocking`, which waits with this function, and says what became of the call.
+    ///
+    /// # Examples
+    /// ```
+    /// use fusebox::guard::Guard;
+    /// use fusebox::retry::{Jitter, Policy, Stopped};
+    ///
+    /// let policy = Policy::attempts(3).jitter(Jitter::None).constant();
+    /// let guard = Guard::builder("orders").retry(policy).build()?;
+    /// let mut waited = Vec::new();
+    /// let report = guard.call_blocking_with(|wait| waited.push(wait.as_millis()), || Err::<(), _>("down"));
+    /// assert_eq!((report.attempts, report.stopped), (3, Stopped::Attempts));
+    /// assert_eq!(waited, [100, 200]);
+    /// # Ok::<(), fusebox::InvalidPolicy>(())
+    /// ```
+    pub fn call_blocking_with<F, V, E>(
+        &self,
+        mut sleep: impl FnMut(Duration),
+        mut call: F,
+    ) -> Report<V, Error<E>>
+    where
+        F: FnMut() -> Result<V, E>,
+        R: ClassifyLayer<E>,
+        J: Judge<V, E>,
+    {
+        let ending = self.begin();
+        let began = self.reading_if(self.settings.deadline.is_some());
+        let mut course = Course::begun(Deadline::NONE, began);
+        let result = self.block(&mut course, &mut sleep, &mut call);
+        ending.ended(&result);
+        course.report(result)
+    }
+
+    fn block<F, V, E>(
+        &self,
+        course: &mut Course,
+        sleep: &mut impl FnMut(Duration),
+        call: &mut F,
+    ) -> Result<V, Error<E>>
+    where
+        F: FnMut() -> Result<V, E>,
+        R: ClassifyLayer<E>,
+        J: Judge<V, E>,
+    {
+        let slot = self.layers.shedder.admit(self.settings.priority).map_err(Error::Shed)?;
+        self.layers.limiter.check().map_err(Error::Limited)?;
+        self.set_out(course);
+        let started = self.reading_if(self.settings.slow.is_some());
+        loop {
+            let failure = match self.attempt_blocking(call) {
+                Ok(value) => {
+                    slot.success();
+                    course.stopped = Stopped::Success;
+                    self.tell_if_slow(started);
+                    return Ok(value);
+                }
+                Err(failure) => failure,
+            };
+            match self.after(course, self.settings.at_once, &failure) {
+                Next::Wait(delay) => {
+                    self.layers.counters.add(Kind::Retries);
+                    sleep(delay);
+                }
+                Next::Stop(stopped) => {
+                    course.stopped = stopped;
+                    self.tell_if_slow(started);
+                    return Err(failure);
+                }
+            }
+        }
+    }
+
+    fn attempt_blocking<F, V, E>(&self, call: &mut F) -> Result<V, Error<E>>
+    where
+        F: FnMut() -> Result<V, E>,
+        J: Judge<V, E>,
+    {
+        let mut permit = None;
+        self.layers.breaker.acquire(&mut permit).map_err(Error::Rejected)?;
+        self.layers.counters.add(Kind::Attempts);
+        let limit = self.layers.limit.limit();
+        let tried = self.reading_if(limit.is_some());
+        let result = call();
+        let ended = self.reading_if(tried.is_some());
+        let took = ended.zip(tried).map(|(ended, tried)| ended.saturating_since(tried));
+        let late = took.zip(limit).is_some_and(|(took, limit)| took > limit);
+        if let Some(permit) = &mut permit {
+            let judged = self.layers.judge.classify(&result);
+            permit.record(if late { Verdict::Failure(FailureKind::Timeout) } else { judged });
+        }
+        if let (true, Ok(_), Some(took), Some(now)) = (T::LEARNS, &result, took, ended) {
+            self.layers.limit.succeeded(took, now);
+        }
+        result.map_err(Error::Inner)
+    }
+}
