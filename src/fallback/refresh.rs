@@ -131,6 +131,7 @@ impl<K, V, C, O, N: Counting> Drop for Ended<K, V, C, O, N> {
 }
 
 #[cfg(all(test, not(any(fusebox_loom, fusebox_fuzz))))]
+#[allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 mod tests {
     use std::future::{Future, ready};
     use std::pin::{Pin, pin};

@@ -120,6 +120,28 @@ fn all_who_ask_at_once_share_one_call() {
     is_at_rest(&cache, 3);
 }
 
+/// A key whose clone, made between the look and the seat, lands somebody else's value.
+#[derive(PartialEq, Eq, Hash)]
+struct Key(u32);
+
+static LANDS: std::sync::LazyLock<LastGood<Key, u32>> = std::sync::LazyLock::new(|| LastGood::new(TOLD));
+
+impl Clone for Key {
+    fn clone(&self) -> Self {
+        LANDS.put(Self(self.0), 8);
+        Self(self.0)
+    }
+}
+
+#[test]
+fn who_lands_between_the_look_and_the_seat_is_seen() {
+    let never = || -> std::future::Ready<Result<u32, &str>> { panic!("it is fresh") };
+    let served = block_on(LANDS.serve(&Key(1), never)).unwrap();
+    assert_eq!((served.value, served.why, LANDS.in_flight()), (8, Some(Why::Fresh), 0));
+    let blocked = LANDS.serve_blocking(&Key(2), secs(1), || -> Result<u32, &str> { panic!("it is fresh") });
+    assert_eq!(blocked.unwrap().why, Some(Why::Fresh));
+}
+
 #[test]
 fn a_failure_is_told_to_all_who_wait_and_they_do_not_ask_again() {
     for held in [false, true] {
