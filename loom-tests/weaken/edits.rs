@@ -335,12 +335,12 @@ fn fallback() -> Vec<Weakening> {
         "fallback: a reader takes words that are being written" => "fallback_table::a_reader_gets_all_of_one_writing_or_nothing" {
             "cell.rs", "if version % 2 == 1 {", "if version == u64::MAX {";
         }
-        "fallback: the end of a writing releases nothing" => "fallback_table::who_reads_a_value_sees_what_its_writer_had_done" {
+        "fallback: the end of a writing releases nothing" => "fallback_table::a_reader_gets_all_of_one_writing_or_nothing" {
             "cell.rs",
             "self.version.store(odd.wrapping_add(1), Ordering::Release);",
             "self.version.store(odd.wrapping_add(1), Ordering::Relaxed);";
         }
-        "fallback: a reader's first look acquires nothing" => "fallback_table::who_reads_a_value_sees_what_its_writer_had_done" {
+        "fallback: a reader's first look acquires nothing" => "fallback_table::a_reader_gets_all_of_one_writing_or_nothing" {
             "cell.rs", "let version = self.version.load(Ordering::Acquire);", "let version = self.version.load(Ordering::Relaxed);";
         }
         "fallback: two write one slot at once" => "fallback_table::no_word_of_a_value_that_was_replaced_comes_back" {

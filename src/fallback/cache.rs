@@ -1,23 +1,19 @@
-//! The last good value of each key: a bounded cache into which only successes come, and the flights of the keys that are
-//! being asked for.
+//! The last good value of each key: a bounded cache into which only successes come.
 //!
-//! Both stand in `quick_cache`: sharded maps behind read-write locks, of which each is held for a look or a change.
-//! A flight weighs nothing there, and so is never evicted: there are never more of them than calls in flight.
+//! It stands in `quick_cache`: a map in shards behind read-write locks, of which each is held for a look or a change.
 
-use alloc::borrow::ToOwned;
 use alloc::sync::Arc;
 use core::borrow::Borrow;
 use core::fmt;
 use core::hash::Hash;
 
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::fallback::counts::{Counters, Counting, Counts, Kind};
 use crate::fallback::event::Event;
-use crate::fallback::flight::Flight;
+use crate::fallback::flights::Flights;
 use crate::fallback::policy::{Age, Freshness};
-use crate::fallback::seat::{Seat, Shared};
+use crate::fallback::seat::Seat;
 use crate::fallback::served::Held;
 use crate::lanes::CachePadded;
 use crate::observe::{self, Observer};
@@ -77,49 +73,6 @@ struct Stored<V> {
     at: Instant,
 }
 
-/// The flights of the keys that are being asked for.
-pub(super) struct Flights<K, V>(Cache<K, Shared<V>, Weightless>);
-
-/// What weighs nothing is not evicted.
-#[derive(Clone)]
-struct Weightless;
-
-impl<K, T> Weighter<K, T> for Weightless {
-    fn weight(&self, _: &K, _: &T) -> u64 {
-        0
-    }
-}
-
-impl<K: Eq + Hash, V> Flights<K, V> {
-    fn none(about: usize) -> Self {
-        Self(Cache::with_weighter(about, 1, Weightless))
-    }
-
-    /// Whether this is the flight of the key.
-    pub(super) fn has(&self, key: &K, flight: &Shared<V>) -> bool {
-        self.0.peek(key).is_some_and(|held| Arc::ptr_eq(&held, flight))
-    }
-
-    /// Takes the flight of the key out, if so; whether it did.
-    pub(super) fn take_out<Q: Eq + Hash + ?Sized>(&self, key: &Q, so: impl FnOnce(&Shared<V>) -> bool) -> bool
-    where
-        K: Borrow<Q>,
-    {
-        self.0.remove_if(key, so).is_some()
-    }
-
-    /// A seat in the flight of the key.
-    pub(super) fn seat<Q>(self: &Arc<Self>, key: &Q) -> Seat<K, V>
-    where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
-    {
-        let fresh = || Ok::<_, core::convert::Infallible>(Arc::new(Flight::open()));
-        let Ok(flight) = self.0.get_or_insert_with(key, fresh);
-        Seat::in_flight(Arc::clone(self), key.to_owned(), flight)
-    }
-}
-
 impl<K: Eq + Hash, V: Clone> LastGood<K, V> {
     /// An empty one, with the default clock, no observer and no counts.
     ///
@@ -150,7 +103,7 @@ impl<K: Eq + Hash, V: Clone, C, O, N> LastGood<K, V, C, O, N> {
         let capacity = usize::try_from(freshness.capacity()).unwrap_or(usize::MAX);
         Self {
             values: Cache::new(capacity),
-            flights: Arc::new(Flights::none(capacity)),
+            flights: Arc::new(Flights::none()),
             latest: CachePadded::new(Shown::zero()),
             told: freshness,
             clock,
@@ -208,7 +161,7 @@ impl<K: Eq + Hash, V: Clone, C, O, N> LastGood<K, V, C, O, N> {
     /// How many keys are being asked for.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.flights.0.len()
+        self.flights.len()
     }
 
     /// Forgets a key. A call for it that is in flight answers those who wait for it, and is not kept.
@@ -234,7 +187,7 @@ impl<K: Eq + Hash, V: Clone, C, O, N> LastGood<K, V, C, O, N> {
 
     /// Forgets all keys, as [`forget`](Self::forget) does each.
     pub fn clear(&self) {
-        self.flights.0.retain(|_, _| false);
+        self.flights.clear();
         self.values.clear();
     }
 

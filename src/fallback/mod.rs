@@ -18,6 +18,8 @@ mod event;
 #[cfg(feature = "cache")]
 #[cfg_attr(not(any(fusebox_loom, fusebox_fuzz)), allow(unreachable_pub, reason = "`proof` shows `Flight`"))]
 pub(crate) mod flight;
+#[cfg(feature = "cache")]
+mod flights;
 mod instead;
 mod policy;
 #[cfg(feature = "cache")]

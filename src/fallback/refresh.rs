@@ -39,11 +39,11 @@ where
     /// use fusebox::spawn::Spawn;
     /// use fusebox::time::ManualClock;
     ///
-    /// /// With tokio the body is `tokio::spawn(future);`.
+    /// /// For a test: a thread, and its end. With tokio the body is `tokio::spawn(future);`.
     /// struct AtOnce;
     /// impl Spawn for AtOnce {
     ///     fn spawn<F: Future<Output = ()> + Send + 'static>(&self, future: F) {
-    ///         futures::executor::block_on(future);
+    ///         std::thread::spawn(|| futures::executor::block_on(future)).join().unwrap();
     ///     }
     /// }
     ///
@@ -127,5 +127,96 @@ struct Ended<K, V, C, O, N: Counting> {
 impl<K, V, C, O, N: Counting> Drop for Ended<K, V, C, O, N> {
     fn drop(&mut self) {
         self.cache.counters.add(self.how);
+    }
+}
+
+#[cfg(all(test, not(any(fusebox_loom, fusebox_fuzz))))]
+#[allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
+mod tests {
+    use std::future::{Future, ready};
+    use std::pin::{Pin, pin};
+    use std::sync::Mutex;
+    use std::task::Poll;
+
+    use futures::executor::block_on;
+
+    use crate::fallback::tests::{at, cache, cached, is_at_rest, poll, secs};
+    use crate::fallback::{Served, Why};
+    use crate::spawn::Spawn;
+
+    /// Keeps what it is to run.
+    #[derive(Default)]
+    struct Later(Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>);
+
+    impl Spawn for Later {
+        fn spawn<F: Future<Output = ()> + Send + 'static>(&self, future: F) {
+            self.0.lock().unwrap().push(Box::pin(future));
+        }
+    }
+
+    impl Later {
+        fn waiting(&self) -> usize {
+            self.0.lock().unwrap().len()
+        }
+
+        fn run(&self) {
+            let all = std::mem::take(&mut *self.0.lock().unwrap());
+            all.into_iter().for_each(block_on);
+        }
+    }
+
+    #[test]
+    fn a_stale_value_serves_at_once_while_one_refresh_flies() {
+        let (cache, later) = (cache(), Later::default());
+        cache.put_at("a".into(), 1, at(0));
+        cache.clock().set(at(20));
+        for _ in 0..3 {
+            let served = block_on(cache.serve_refreshing("a", &later, || ready(Ok::<_, &str>(2))));
+            assert_eq!(served.unwrap().why, Some(Why::Refreshing));
+        }
+        assert_eq!(later.waiting(), 1, "one refresh at a time");
+        later.run();
+        assert_eq!(cache.get("a").map(|held| (held.value, held.age)), Some((2, secs(0))));
+        let counts = cache.counts();
+        assert_eq!((counts.cached, counts.refreshes, counts.asked()), (3, 1, 3));
+        is_at_rest(&cache, 3);
+    }
+
+    #[test]
+    fn a_refresh_that_fails_or_is_dropped_leaves_the_value_and_the_way_free() {
+        let (cache, later) = (cache(), Later::default());
+        cache.put_at("a".into(), 1, at(0));
+        cache.clock().set(at(20));
+        for result in [Err("down"), Ok(2)] {
+            let served = block_on(cache.serve_refreshing("a", &later, move || ready(result)));
+            assert_eq!(served, cached(1, 20, Why::Refreshing));
+            match result {
+                Err(_) => later.run(),
+                Ok(_) => later.0.lock().unwrap().clear(),
+            }
+            assert_eq!(cache.get("a").unwrap().value, 1);
+            assert_eq!(cache.in_flight(), 0);
+        }
+        let counts = cache.counts();
+        assert_eq!((counts.refreshes, counts.refresh_failures, counts.refreshes_cancelled), (0, 1, 1));
+    }
+
+    #[test]
+    fn who_must_wait_for_a_refresh_of_another_gets_it() {
+        let (cache, later) = (cache(), Later::default());
+        cache.put_at("a".into(), 1, at(0));
+        cache.clock().set(at(20));
+        let _ = block_on(cache.serve_refreshing("a", &later, || ready(Ok::<_, &str>(2))));
+        let mut asks = pin!(cache.serve("a", || ready(Err("not asked"))));
+        assert!(poll(asks.as_mut()).is_pending());
+        later.run();
+        assert_eq!(poll(asks.as_mut()), Poll::Ready(Ok(Served::live(2))));
+    }
+
+    #[test]
+    fn futures_may_move_between_threads() {
+        fn is_send<T: Send>(_: &T) {}
+        let (cache, later) = (cache(), Later::default());
+        is_send(&cache.serve_refreshing("a", &later, || ready(Ok::<_, &str>(1))));
     }
 }

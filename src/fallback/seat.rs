@@ -7,8 +7,8 @@
 use alloc::sync::Arc;
 use core::hash::Hash;
 
-use crate::fallback::cache::Flights;
 use crate::fallback::flight::Flight;
+use crate::fallback::flights::Flights;
 use crate::fallback::served::Why;
 
 /// What came of a flight.

@@ -69,12 +69,14 @@ where
     ///
     /// #[derive(Debug, PartialEq)]
     /// enum Failure { Down, NoSuchUser }
-    /// let when_down = |failure: &Failure| (*failure == Failure::Down).then_some(Why::Failed);
+    ///
+    /// fn when_down(failure: &Failure) -> Option<Why> {
+    ///     (*failure == Failure::Down).then_some(Why::Failed)
+    /// }
     ///
     /// # async fn run() {
     /// let users = LastGood::<u64, &str>::new(Freshness::of(100).stale(Duration::from_secs(600)).constant());
     /// users.put(7, "ada");
-    /// # let _: fn() -> Failure = || Failure::Down;
     /// let served = users.serve_with(when_down, &7, || async { Err(Failure::Down) }).await;
     /// assert_eq!(served.unwrap().value, "ada");
     /// let missed = users.serve_with(when_down, &7, || async { Err(Failure::NoSuchUser) }).await;

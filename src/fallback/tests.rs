@@ -18,28 +18,27 @@ use futures::executor::block_on;
 
 use super::{By, Counters, Event, Freshness, LastGood, Missed, Served, Why};
 use crate::observe::observe_with;
-use crate::spawn::Spawn;
 use crate::time::{Instant, ManualClock};
 
-type Cache<O = ()> = LastGood<String, u32, ManualClock, O, Counters>;
-type Answer = Result<Served<u32>, Missed<&'static str>>;
+pub(super) type Cache<O = ()> = LastGood<String, u32, ManualClock, O, Counters>;
+pub(super) type Answer = Result<Served<u32>, Missed<&'static str>>;
 
 const TOLD: Freshness =
     Freshness::of(64).fresh(Duration::from_secs(10)).stale(Duration::from_secs(60)).constant();
 
-fn cache() -> Arc<Cache> {
+pub(super) fn cache() -> Arc<Cache> {
     Arc::new(LastGood::with_parts(TOLD, ManualClock::new(), (), Counters::new()))
 }
 
-const fn secs(seconds: u64) -> Duration {
+pub(super) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn at(seconds: u64) -> Instant {
+pub(super) fn at(seconds: u64) -> Instant {
     Instant::ORIGIN.saturating_add(secs(seconds))
 }
 
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+pub(super) fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
@@ -47,33 +46,12 @@ fn serve<O: crate::observe::Observer<Event>>(cache: &Cache<O>, result: Result<u3
     block_on(cache.serve("a", || ready(result)))
 }
 
-fn cached(value: u32, age: u64, why: Why) -> Answer {
+pub(super) fn cached(value: u32, age: u64, why: Why) -> Answer {
     Ok(Served { value, by: By::Cached { age: secs(age) }, why: Some(why) })
 }
 
-/// Keeps what it is to run.
-#[derive(Default)]
-struct Later(Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>);
-
-impl Spawn for Later {
-    fn spawn<F: Future<Output = ()> + Send + 'static>(&self, future: F) {
-        self.0.lock().unwrap().push(Box::pin(future));
-    }
-}
-
-impl Later {
-    fn waiting(&self) -> usize {
-        self.0.lock().unwrap().len()
-    }
-
-    fn run(&self) {
-        let all = std::mem::take(&mut *self.0.lock().unwrap());
-        all.into_iter().for_each(block_on);
-    }
-}
-
 /// Nobody is in flight, and all who asked are counted.
-fn is_at_rest<O>(cache: &LastGood<String, u32, ManualClock, O, Counters>, asked: u64) {
+pub(super) fn is_at_rest<O>(cache: &LastGood<String, u32, ManualClock, O, Counters>, asked: u64) {
     assert_eq!(cache.in_flight(), 0, "a flight is wedged");
     assert_eq!(cache.counts().asked(), asked, "{:?}", cache.counts());
 }
@@ -140,6 +118,28 @@ fn all_who_ask_at_once_share_one_call() {
     assert_eq!(poll(first.as_mut()), Poll::Ready(Ok(Served::live(1))));
     assert_eq!(poll(second.as_mut()), Poll::Ready(Ok(Served::live(1))));
     is_at_rest(&cache, 3);
+}
+
+/// A key whose clone, made between the look and the seat, lands somebody else's value.
+#[derive(PartialEq, Eq, Hash)]
+struct Key(u32);
+
+static LANDS: std::sync::LazyLock<LastGood<Key, u32>> = std::sync::LazyLock::new(|| LastGood::new(TOLD));
+
+impl Clone for Key {
+    fn clone(&self) -> Self {
+        LANDS.put(Self(self.0), 8);
+        Self(self.0)
+    }
+}
+
+#[test]
+fn who_lands_between_the_look_and_the_seat_is_seen() {
+    let never = || -> std::future::Ready<Result<u32, &str>> { panic!("it is fresh") };
+    let served = block_on(LANDS.serve(&Key(1), never)).unwrap();
+    assert_eq!((served.value, served.why, LANDS.in_flight()), (8, Some(Why::Fresh), 0));
+    let blocked = LANDS.serve_blocking(&Key(2), secs(1), || -> Result<u32, &str> { panic!("it is fresh") });
+    assert_eq!(blocked.unwrap().why, Some(Why::Fresh));
 }
 
 #[test]
@@ -261,54 +261,6 @@ fn futures_yield() -> impl Future<Output = ()> {
 }
 
 #[test]
-fn a_stale_value_serves_at_once_while_one_refresh_flies() {
-    let (cache, later) = (cache(), Later::default());
-    cache.put_at("a".into(), 1, at(0));
-    cache.clock().set(at(20));
-    for _ in 0..3 {
-        let served = block_on(cache.serve_refreshing("a", &later, || ready(Ok::<_, &str>(2))));
-        assert_eq!(served.unwrap().why, Some(Why::Refreshing));
-    }
-    assert_eq!(later.waiting(), 1, "one refresh at a time");
-    later.run();
-    assert_eq!(cache.get("a").map(|held| (held.value, held.age)), Some((2, secs(0))));
-    let counts = cache.counts();
-    assert_eq!((counts.cached, counts.refreshes, counts.asked()), (3, 1, 3));
-    is_at_rest(&cache, 3);
-}
-
-#[test]
-fn a_refresh_that_fails_or_is_dropped_leaves_the_value_and_the_way_free() {
-    let (cache, later) = (cache(), Later::default());
-    cache.put_at("a".into(), 1, at(0));
-    cache.clock().set(at(20));
-    for result in [Err("down"), Ok(2)] {
-        let served = block_on(cache.serve_refreshing("a", &later, move || ready(result)));
-        assert_eq!(served, cached(1, 20, Why::Refreshing));
-        match result {
-            Err(_) => later.run(),
-            Ok(_) => later.0.lock().unwrap().clear(),
-        }
-        assert_eq!(cache.get("a").unwrap().value, 1);
-        assert_eq!(cache.in_flight(), 0);
-    }
-    let counts = cache.counts();
-    assert_eq!((counts.refreshes, counts.refresh_failures, counts.refreshes_cancelled), (0, 1, 1));
-}
-
-#[test]
-fn who_must_wait_for_a_refresh_of_another_gets_it() {
-    let (cache, later) = (cache(), Later::default());
-    cache.put_at("a".into(), 1, at(0));
-    cache.clock().set(at(20));
-    let _ = block_on(cache.serve_refreshing("a", &later, || ready(Ok::<_, &str>(2))));
-    let mut asks = pin!(cache.serve("a", || ready(Err("not asked"))));
-    assert!(poll(asks.as_mut()).is_pending());
-    later.run();
-    assert_eq!(poll(asks.as_mut()), Poll::Ready(Ok(Served::live(2))));
-}
-
-#[test]
 fn a_flood_of_keys_that_fail_drives_no_value_out() {
     let cache = cache();
     cache.put("good".into(), 1);
@@ -403,8 +355,6 @@ fn futures_may_move_between_threads() {
     fn is_send<T: Send>(_: &T) {}
     let cache = cache();
     is_send(&cache.serve("a", || ready(Ok::<_, &str>(1))));
-    let later = Later::default();
-    is_send(&cache.serve_refreshing("a", &later, || ready(Ok::<_, &str>(1))));
 }
 
 #[test]

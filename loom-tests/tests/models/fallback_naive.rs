@@ -64,7 +64,8 @@ fn a_follower_that_looks_before_it_listens_misses_the_landing() {
 fn a_version_that_is_looked_at_once_lets_half_of_a_value_through() {
     model_within(2, || {
         let naive = Arc::new(Naive::default());
-        let write = |naive: &Arc<Naive>, value| naive.words.iter().for_each(|word| word.store(value, Release));
+        let write =
+            |naive: &Arc<Naive>, value| naive.words.iter().for_each(|word| word.store(value, Release));
         at_once(
             &naive,
             move |naive| write(naive, 1),
