@@ -43,6 +43,16 @@ pub(super) enum Seed {
     ToDraw,
 }
 
+impl Seed {
+    fn given(self) -> u64 {
+        match self {
+            Self::Given(seed) => seed,
+            #[cfg(feature = "std")]
+            Self::ToDraw => random::fresh_seed(),
+        }
+    }
+}
+
 impl Delays {
     pub(super) const fn new(policy: Policy, seed: Seed) -> Self {
         let base = Grown { whole: policy.initial, fraction: 0 };
@@ -50,15 +60,8 @@ impl Delays {
     }
 
     fn random(&mut self) -> u64 {
-        let seed = match self.seed {
-            Seed::Given(seed) => seed,
-            #[cfg(feature = "std")]
-            Seed::ToDraw => {
-                let seed = random::fresh_seed();
-                self.seed = Seed::Given(seed);
-                seed
-            }
-        };
+        let seed = self.seed.given();
+        self.seed = Seed::Given(seed);
         random::number(seed, u64::from(self.retries))
     }
 

@@ -102,7 +102,7 @@ pub(crate) const STEPS: &[Step] = &[
             "features",
             "every combination of features builds, without a warning",
             Lines(&[
-                "cargo hack clippy --package fusebox --lib --feature-powerset -- -D warnings",
+                "cargo hack clippy --package fusebox --lib --feature-powerset --group-features cache,http -- -D warnings",
                 "cargo clippy --package fusebox --all-targets --all-features -- -D warnings",
             ]),
         )
@@ -171,13 +171,19 @@ pub(crate) const STEPS: &[Step] = &[
         )
     },
     Step {
-        checks: &["tests/stress.rs", "tests/limiter_stress.rs", "tests/pressure_stress.rs"],
+        checks: &[
+            "tests/stress.rs",
+            "tests/limiter_stress.rs",
+            "tests/pressure_stress.rs",
+            "tests/fallback_stress.rs",
+        ],
         pace: Slow,
         ..step(
             "stress",
             "real threads and clocks, panics and cancellations: the sums come out right",
             Lines(&[
-                "cargo test --release --package fusebox --test stress --test limiter_stress --test pressure_stress",
+                "cargo test --release --package fusebox --test stress --test limiter_stress --test pressure_stress \
+                 --test fallback_stress",
             ]),
         )
     },

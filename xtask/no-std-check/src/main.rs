@@ -1,4 +1,4 @@
-//! A program without std that takes a breaker through its life.
+//! A program without std that takes a breaker through its life, and a guarded call through its layers.
 //!
 //! It brings its own panic handler and, with `alloc`, its own allocator, as firmware does. If anything below it pulled
 //! in `std`, there would be two panic handlers, and it would not build. libc only starts it, ends it, prints, and
@@ -44,7 +44,56 @@ fn life() -> Result<(), Rejected> {
     BREAKER.acquire_at(second(4))?.success_at(second(4));
     #[cfg(feature = "alloc")]
     windowed::life(second(5))?;
+    called::life();
     Ok(())
+}
+
+/// A call with retries, a budget, a breaker and a last good value, on a clock of its own.
+mod called {
+    use core::cell::Cell;
+
+    use fusebox::{
+        CircuitBreaker,
+        breaker::Policy as Breaking,
+        fallback::{Freshness, LastGoodTable},
+        guard::Guard,
+        retry::{Allowed, Budget, Policy},
+        time::{ManualClock, NoClock},
+    };
+
+    use super::{Duration, Instant};
+
+    static CLOCK: ManualClock = ManualClock::new();
+    static BREAKER: CircuitBreaker<Breaking, &ManualClock> =
+        CircuitBreaker::with_parts(Breaking::consecutive_failures(3).constant(), &CLOCK, (), ());
+    static BUDGET: Budget<NoClock> =
+        Budget::with_parts(Allowed::ratio(0.1).initial(5.0).constant(), NoClock, ());
+    static READINGS: LastGoodTable<8, 1, NoClock> =
+        LastGoodTable::with_parts(Freshness::of(8).stale(Duration::from_secs(60)).constant(), NoClock);
+
+    /// Two failures, then a reading; then the sensor is gone, and the last one serves.
+    pub fn life() {
+        let serial_number = 7;
+        let guard = Guard::builder("sensor")
+            .retry(Policy::attempts(3).constant().seeded(serial_number))
+            .budget(&BUDGET)
+            .breaker(&BREAKER)
+            .clock(&CLOCK)
+            .build();
+        let Ok(guard) = guard else { unreachable!("nothing contradicts") };
+        let calls = Cell::new(0);
+        let read = || {
+            calls.set(calls.get() + 1);
+            if calls.get() == 3 { Ok(21) } else { Err("no answer") }
+        };
+        let report = guard.call_blocking_with(|wait| CLOCK.advance(wait), read);
+        assert_eq!((report.result.ok(), report.attempts), (Some(21), 3));
+        let now = Instant::from_nanos(0);
+        assert!(READINGS.put_at(serial_number, [21], now));
+        let gone = guard.call_blocking_with(|wait| CLOCK.advance(wait), read);
+        assert!(gone.result.is_err_and(|error| error.is_inner()));
+        assert!(READINGS.get_at(serial_number, now).is_some_and(|held| held.value == [21]));
+    }
 }
 
 /// What an allocator adds: a failure rate over a window, and permits that own their breaker.
