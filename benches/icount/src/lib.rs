@@ -5,3 +5,4 @@ pub mod gate;
 pub mod limits;
 pub mod paths;
 pub mod slots;
+pub mod tries;

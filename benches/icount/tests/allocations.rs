@@ -1,7 +1,7 @@
 //! The hot paths allocate nothing, once the primitive's memory is there.
 
 use allocation_counter::measure;
-use fusebox_icount::{limits, paths, paths::used, slots};
+use fusebox_icount::{limits, paths, paths::used, slots, tries};
 
 /// Makes a primitive, uses it once, and counts the allocations of a hundred calls more.
 macro_rules! allocates_nothing {
@@ -32,6 +32,8 @@ allocates_nothing! {
     a_slot: slots::free, admit_release;
     a_refusal: slots::full, shed;
     a_slot_of_a_capacity_that_finds_itself: slots::adaptive, admit_success;
+    a_retry_that_is_not_needed: tries::thrice, succeed;
+    a_token: tries::budget, deposit_withdraw;
 }
 
 /// A figure of zero is worth something only where an allocation would be seen.
