@@ -105,7 +105,7 @@ where
             sleeper: self.sleeper,
             terms: self.terms,
             progress: None,
-            stage: Stage::Fresh,
+            stage: Stage::Over,
         }
     }
 }
@@ -151,9 +151,9 @@ pin_project! {
     /// What is under way.
     #[project = StageNow]
     enum Stage<Fut, W> {
-        Fresh,
         Calling { #[pin] call: Fut },
         Waiting { #[pin] wait: W },
+        // Or not yet begun.
         Over,
     }
 }
@@ -183,30 +183,33 @@ where
     fn poll_report(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Report<T, E>> {
         let mut this = self.project();
         let terms = this.terms;
-        let progress = this.progress.get_or_insert_with(|| terms.begin());
+        // Straight into the first call: a loop over the stages would cost a call that succeeds at once two jumps through a table.
+        if this.progress.is_none() {
+            *this.progress = Some(terms.begin());
+            this.stage.set(Stage::Calling { call: (this.call)() });
+        }
+        let Some(progress) = this.progress else { return Poll::Pending };
         loop {
-            let next = match this.stage.as_mut().project() {
-                StageNow::Fresh => Stage::Calling { call: (this.call)() },
-                StageNow::Calling { call } => match ready!(call.poll(context)) {
+            if let StageNow::Calling { call } = this.stage.as_mut().project() {
+                match ready!(call.poll(context)) {
                     Ok(value) => {
                         this.stage.set(Stage::Over);
                         return Poll::Ready(progress.report(Ok(value), Stopped::Success));
                     }
                     Err(error) => match terms.failed(progress, &error) {
-                        Next::Wait(delay) => Stage::Waiting { wait: this.sleeper.sleep(delay) },
+                        Next::Wait(delay) => {
+                            this.stage.set(Stage::Waiting { wait: this.sleeper.sleep(delay) })
+                        }
                         Next::Stop(stopped) => {
                             this.stage.set(Stage::Over);
                             return Poll::Ready(progress.report(Err(error), stopped));
                         }
                     },
-                },
-                StageNow::Waiting { wait } => {
-                    ready!(wait.poll(context));
-                    Stage::Calling { call: (this.call)() }
                 }
-                StageNow::Over => return Poll::Pending,
-            };
-            this.stage.set(next);
+            }
+            let StageNow::Waiting { wait } = this.stage.as_mut().project() else { return Poll::Pending };
+            ready!(wait.poll(context));
+            this.stage.set(Stage::Calling { call: (this.call)() });
         }
     }
 }
