@@ -78,7 +78,7 @@ impl Deadline {
     /// Whether a wait from `now` ends by then. To end exactly at the deadline is in time.
     #[must_use]
     pub fn allows(self, wait: Duration, now: Instant) -> bool {
-        self.left_at(now).is_none_or(|left| wait <= left)
+        self.0.is_none_or(|instant| now <= instant && wait <= instant.saturating_since(now))
     }
 }
 
@@ -180,6 +180,8 @@ mod tests {
         let deadline = Deadline::after(seconds(3), Instant::ORIGIN);
         assert!(deadline.allows(seconds(3), Instant::ORIGIN));
         assert!(!deadline.allows(seconds(3) + Duration::from_nanos(1), Instant::ORIGIN));
+        assert!(deadline.allows(Duration::ZERO, Instant::from_nanos(3_000_000_000)));
+        assert!(!deadline.allows(Duration::ZERO, Instant::from_nanos(3_000_000_001)), "it has passed");
         assert!(deadline.is_over_at(Instant::from_nanos(3_000_000_000)));
         assert!(!deadline.is_over_at(Instant::from_nanos(2_999_999_999)));
     }

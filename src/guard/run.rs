@@ -23,6 +23,8 @@ use crate::timeout::TimedOut;
 pub(super) struct Course {
     /// From the first moment that the call would have waited.
     began: Option<Instant>,
+    /// The latest reading: a clock that steps back stands still here.
+    latest: Instant,
     until: Deadline,
     /// Since its first failure.
     retries: Option<retry::Course>,
@@ -33,7 +35,13 @@ pub(super) struct Course {
 
 impl Course {
     pub(super) const fn begun(until: Deadline, began: Option<Instant>) -> Self {
-        Self { began, until, retries: None, stopped: Stopped::Permanent, failed: 0 }
+        Self { began, latest: Instant::ORIGIN, until, retries: None, stopped: Stopped::Permanent, failed: 0 }
+    }
+
+    /// What time it is, where the clock says this.
+    fn at(&mut self, now: Instant) -> Instant {
+        self.latest = self.latest.max(now);
+        self.latest
     }
 
     /// An attempt failed: how many did.
@@ -215,7 +223,7 @@ where
         if self.settings.deadline.is_none() && course.until == Deadline::NONE {
             return None;
         }
-        let now = self.layers.clock.time()?;
+        let now = course.at(self.layers.clock.time()?);
         self.deadline(course, now).left_at(now)
     }
 
@@ -239,7 +247,7 @@ where
             Error::Rejected(rejected) => Class::Refused(rejected.retry_after()),
             _ => Class::Transient,
         };
-        let now = self.layers.clock.time();
+        let now = self.layers.clock.time().map(|now| course.at(now));
         let mut over = false;
         if let Error::TimedOut(late) = failure {
             over = late.by_deadline;

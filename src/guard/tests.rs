@@ -136,6 +136,30 @@ fn a_wait_beyond_the_deadline_is_not_begun() {
 }
 
 #[test]
+fn a_clock_that_steps_back_gives_no_time_back() {
+    let clock = ManualClock::new();
+    clock.set(Instant::from_nanos(10_000_000_000));
+    let sleeper = ManualClock::new();
+    let guard =
+        Guard::builder("x").retry(plain(9).constant()).deadline(millis(250)).sleep(&sleeper).clock(&clock);
+    let guard = guard.build().unwrap();
+    let call = || {
+        clock.set(Instant::from_nanos(clock.now().as_nanos() - 5_000_000_000));
+        pending::<Result<(), ()>>()
+    };
+    let report = drive(&sleeper, guard.call_detailed(call));
+    assert_eq!((report.attempts, report.stopped, now(&sleeper)), (1, Stopped::Deadline, millis(250)));
+    let fails = Cell::new(0);
+    let call = || {
+        fails.set(fails.get() + 1);
+        clock.set(Instant::from_nanos(if fails.get() == 1 { 20_000_000_000 } else { 0 }));
+        ready(Err::<(), _>("down"))
+    };
+    let report = drive(&sleeper, guard.call_detailed(call));
+    assert!(report.waited <= millis(250), "{report:?}");
+}
+
+#[test]
 fn an_outer_deadline_nests_and_travels() {
     let clock = ManualClock::new();
     let guard = Guard::builder("x")

@@ -143,10 +143,7 @@ impl Course {
 
     fn in_time(&self, wait: u64, now: Option<Instant>) -> bool {
         let by_waits = self.longest.is_none_or(|longest| self.waited.saturating_add(wait) <= longest);
-        // Where the deadline has passed, not even a wait of nothing ends by it.
-        let in_time = |now| self.deadline.allows(Duration::from_nanos(wait), now);
-        let passed = |now| self.deadline.instant().is_some_and(|end| end < now);
-        by_waits && now.is_none_or(|now| in_time(now) && !passed(now))
+        by_waits && now.is_none_or(|now| self.deadline.allows(Duration::from_nanos(wait), now))
     }
 
     /// How many attempts failed so far.

@@ -183,6 +183,16 @@ impl<C, O> Budget<C, O> {
         Budget::with_parts(self.told, self.clock, observer)
     }
 
+    /// Its clock.
+    pub const fn clock(&self) -> &C {
+        &self.clock
+    }
+
+    /// Who is told.
+    pub const fn observer(&self) -> &O {
+        &self.observer
+    }
+
     /// In shadow it decides, counts and tells what it would have refused, and lets it through. What is let through so takes
     /// no token.
     pub fn set_shadow(&self, on: bool) {
