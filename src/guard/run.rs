@@ -263,6 +263,10 @@ where
         } else {
             self.layers.retry.failed(&mut course.retries, Failed { class, began, now, until })
         };
+        if let Next::Wait(delay) = next {
+            // Whatever the clock will say, so much has passed when the wait is over.
+            course.latest = course.latest.saturating_add(delay);
+        }
         let attempt = course.failed();
         let (operation, why) = (self.settings.name, failure.why());
         self.tell(|| match next {

@@ -198,7 +198,7 @@ where
                     }
                     Err(error) => match terms.failed(progress, &error) {
                         Next::Wait(delay) => {
-                            this.stage.set(Stage::Waiting { wait: this.sleeper.sleep(delay) })
+                            this.stage.set(Stage::Waiting { wait: this.sleeper.sleep(delay) });
                         }
                         Next::Stop(stopped) => {
                             this.stage.set(Stage::Over);
