@@ -50,9 +50,13 @@ pub mod proof {
 mod floors;
 
 pub use breaker::CircuitBreaker;
+#[cfg(feature = "cache")]
+pub use fallback::LastGood;
+pub use guard::Guard;
 pub use invalid::{InvalidPolicy, Value};
 #[cfg(feature = "alloc")]
 pub use limiter::KeyedRateLimiter;
 pub use limiter::RateLimiter;
 pub use pressure::LoadShedder;
+pub use retry::Budget;
 pub use timeout::AdaptiveTimeout;
