@@ -6,6 +6,7 @@ use crate::breaker::event::Event;
 use crate::breaker::outcome::{Classify, Error, ErrorsFail, Rejected, Verdict};
 use crate::breaker::permit::{Grant, Pass, Permit, Unwinding};
 use crate::breaker::plan::Plan;
+use crate::breaker::record::Ending;
 use crate::breaker::word;
 use crate::observe::Observer;
 use crate::time::Clock;
@@ -68,48 +69,55 @@ impl<P: Plan, C: Clock, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O,
         judge: impl FnOnce(&X) -> Verdict,
         future: impl Future<Output = X>,
     ) -> Result<X, Rejected> {
-        let mut held = None;
-        self.acquire_into(&mut held)?;
+        let mut held = Held { breaker: self, pass: None };
+        self.enter(&mut held.pass)?;
         let output = future.await;
-        if let Some(permit) = &mut held {
-            permit.conclude(judge(&output));
-        }
+        let verdict = judge(&output);
+        self.leave(&mut held.pass, Some(verdict));
         Ok(output)
     }
 
-    /// As [`acquire`](Self::acquire), into a place of the caller's own: for futures that hold a permit across an await, where a
-    /// permit that is moved costs more than one that is written once.
-    ///
-    /// # Errors
-    /// The facts of the rejection; then the place is as it was.
-    ///
-    /// # Examples
-    /// ```
-    /// use fusebox::breaker::{CircuitBreaker, Policy, Verdict};
-    ///
-    /// let breaker = CircuitBreaker::new(Policy::consecutive_failures(3).constant());
-    /// let mut held = None;
-    /// breaker.acquire_into(&mut held)?;
-    /// if let Some(permit) = &mut held {
-    ///     permit.conclude(Verdict::Success);
-    /// }
-    /// # Ok::<(), fusebox::breaker::Rejected>(())
-    /// ```
+    /// As `acquire`, without a permit: for futures that hold the breaker anyway, and give the pass back by [`leave`](Self::leave), by their
+    /// drop at the latest. It is written where it will lie: what is written in parts and moved as a whole waits for the store
+    /// buffer.
     #[inline(always)]
-    pub fn acquire_into<'a>(&'a self, place: &mut Option<Permit<&'a Self>>) -> Result<(), Rejected> {
+    pub(crate) fn enter(&self, place: &mut Option<Pass>) -> Result<(), Rejected> {
         let word = self.word.load();
         if word::is_closed(word) && self.policy.base().slow_nanos().is_none() {
             self.counters.add(Kind::Admitted);
-            let pass = Pass::new(word::generation(word), Grant::Normal, Unwinding::now(), None);
-            *place = Some(Permit::new(self, pass));
+            *place = Some(Pass::new(word::generation(word), Grant::Normal, Unwinding::now(), None));
             return Ok(());
         }
-        self.acquire_into_with_care(place)
+        self.enter_with_care(place)
     }
 
     #[inline(never)]
-    fn acquire_into_with_care<'a>(&'a self, place: &mut Option<Permit<&'a Self>>) -> Result<(), Rejected> {
-        *place = Some(self.acquire()?);
+    fn enter_with_care(&self, place: &mut Option<Pass>) -> Result<(), Rejected> {
+        *place = Some(self.admit(Unwinding::now(), None)?);
         Ok(())
+    }
+
+    /// Takes a pass back, if there is one, with its outcome; without one it was cancelled, or panicked.
+    #[inline(always)]
+    pub(crate) fn leave(&self, place: &mut Option<Pass>, verdict: Option<Verdict>) {
+        let Some(pass) = place else { return };
+        match verdict {
+            Some(verdict) => self.end(*pass, Ending::Said(verdict), None),
+            None => drop(Permit::new(self, *pass)),
+        }
+        *place = None;
+    }
+}
+
+/// A pass that is held across an await.
+struct Held<'a, P: Plan, C: Clock, O: Observer<Event>, N: Counting> {
+    breaker: &'a CircuitBreaker<P, C, O, N>,
+    pass: Option<Pass>,
+}
+
+impl<P: Plan, C: Clock, O: Observer<Event>, N: Counting> Drop for Held<'_, P, C, O, N> {
+    #[inline]
+    fn drop(&mut self) {
+        self.breaker.leave(&mut self.pass, None);
     }
 }

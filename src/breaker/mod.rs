@@ -120,7 +120,8 @@ pub use stream::GuardedStream;
 
 use counts::Kind;
 use instants::Instants;
-use permit::{Grant, Pass, Unwinding};
+pub(crate) use permit::Pass;
+use permit::{Grant, Unwinding};
 use record::Ending;
 use window::Remember as _;
 use word::{Generation, View};

@@ -182,15 +182,8 @@ impl<R: Holder> Permit<R> {
 
     #[inline]
     fn end(mut self, ending: Ending, at: Option<Instant>) {
-        self.end_here(ending, at);
-    }
-
-    #[inline]
-    fn end_here(&mut self, ending: Ending, at: Option<Instant>) {
-        if !self.over {
-            self.over = true;
-            self.holder.end(self.pass, ending, at);
-        }
+        self.over = true;
+        self.holder.end(self.pass, ending, at);
     }
 
     /// A failure of an already recorded call, in the generation then current.
@@ -251,27 +244,6 @@ where
     #[inline]
     pub fn record(self, verdict: Verdict) {
         self.end(Ending::Said(verdict), None);
-    }
-
-    /// As [`record`](Self::record), for a permit that stays where it lies: in the memory of a future, say. Only the first
-    /// outcome of a permit counts.
-    ///
-    /// # Examples
-    /// ```
-    /// use fusebox::breaker::{CircuitBreaker, Policy, Verdict};
-    ///
-    /// let breaker = CircuitBreaker::new(Policy::consecutive_failures(2).constant()).counted();
-    /// let mut held = Some(breaker.acquire()?);
-    /// if let Some(permit) = &mut held {
-    ///     permit.conclude(Verdict::Success);
-    /// }
-    /// drop(held);
-    /// assert_eq!((breaker.counts().succeeded, breaker.counts().cancelled), (1, 0));
-    /// # Ok::<(), fusebox::breaker::Rejected>(())
-    /// ```
-    #[inline]
-    pub fn conclude(&mut self, verdict: Verdict) {
-        self.end_here(Ending::Said(verdict), None);
     }
 
     /// The call succeeded.

@@ -8,12 +8,10 @@ use crate::guard::Guard;
 use crate::guard::counts::{Counting, Kind};
 use crate::guard::error::Error;
 use crate::guard::event::Event;
-use crate::guard::layers::{
-    BreakerLayer, ClassifyLayer, LimitLayer, LimiterLayer, Outcome as _, Recorded as _, RetryLayer,
-    ShedderLayer,
-};
+use crate::guard::layers::{BreakerLayer, ClassifyLayer, LimitLayer, LimiterLayer, RetryLayer, ShedderLayer};
 use crate::guard::run::Course;
 use crate::observe::Observer;
+use crate::pressure::Outcome;
 use crate::retry::{Next, Report, Stopped};
 use crate::time::TimeSource;
 
@@ -104,14 +102,15 @@ where
         R: ClassifyLayer<E>,
         J: Judge<V, E>,
     {
-        let slot = self.layers.shedder.admit(self.settings.priority).map_err(Error::Shed)?;
+        let slot = self.layers.shedder.enter(self.settings.priority).map_err(Error::Shed)?;
+        let mut slot = Slot { shedder: &self.layers.shedder, pass: Some(slot), outcome: Outcome::Ignored };
         self.layers.limiter.check().map_err(Error::Limited)?;
         self.set_out(course);
         let started = self.reading_if(self.settings.slow.is_some());
         loop {
             let failure = match self.attempt_blocking(call) {
                 Ok(value) => {
-                    slot.success();
+                    slot.outcome = Outcome::Success;
                     course.stopped = Stopped::Success;
                     self.tell_if_slow(started);
                     return Ok(value);
@@ -137,8 +136,8 @@ where
         F: FnMut() -> Result<V, E>,
         J: Judge<V, E>,
     {
-        let mut permit = None;
-        self.layers.breaker.acquire(&mut permit).map_err(Error::Rejected)?;
+        let mut held = Attempt { breaker: &self.layers.breaker, pass: None };
+        self.layers.breaker.enter(&mut held.pass).map_err(Error::Rejected)?;
         self.layers.counters.add(Kind::Attempts);
         let limit = self.layers.limit.limit();
         let tried = self.reading_if(limit.is_some());
@@ -146,13 +145,39 @@ where
         let ended = self.reading_if(tried.is_some());
         let took = ended.zip(tried).map(|(ended, tried)| ended.saturating_since(tried));
         let late = took.zip(limit).is_some_and(|(took, limit)| took > limit);
-        if let Some(permit) = &mut permit {
-            let judged = self.layers.judge.classify(&result);
-            permit.record(if late { Verdict::Failure(FailureKind::Timeout) } else { judged });
-        }
+        let judged = self.layers.judge.classify(&result);
+        let verdict = if late { Verdict::Failure(FailureKind::Timeout) } else { judged };
+        self.layers.breaker.leave(&mut held.pass, Some(verdict));
         if let (true, Ok(_), Some(took), Some(now)) = (T::LEARNS, &result, took, ended) {
             self.layers.limit.succeeded(took, now);
         }
         result.map_err(Error::Inner)
+    }
+}
+
+/// The slot of a call, given back however it ends.
+struct Slot<'a, D: ShedderLayer> {
+    shedder: &'a D,
+    pass: Option<D::Pass>,
+    outcome: Outcome,
+}
+
+impl<D: ShedderLayer> Drop for Slot<'_, D> {
+    fn drop(&mut self) {
+        if let Some(pass) = self.pass.take() {
+            self.shedder.leave(pass, self.outcome);
+        }
+    }
+}
+
+/// An attempt under way: where it panics, the breaker hears of it.
+struct Attempt<'a, B: BreakerLayer> {
+    breaker: &'a B,
+    pass: Option<B::Pass>,
+}
+
+impl<B: BreakerLayer> Drop for Attempt<'_, B> {
+    fn drop(&mut self) {
+        self.breaker.leave(&mut self.pass, None);
     }
 }

@@ -11,12 +11,10 @@ use crate::guard::Guard;
 use crate::guard::counts::{Counting, Kind};
 use crate::guard::error::Error;
 use crate::guard::event::Event;
-use crate::guard::layers::{
-    BreakerLayer, ClassifyLayer, LimitLayer, LimiterLayer, Outcome as _, Recorded as _, RetryLayer,
-    ShedderLayer,
-};
+use crate::guard::layers::{BreakerLayer, ClassifyLayer, LimitLayer, LimiterLayer, RetryLayer, ShedderLayer};
 use crate::guard::run::Course;
 use crate::observe::Observer;
+use crate::pressure::Outcome;
 use crate::retry::{Next, Stopped};
 use crate::sleep::Sleep;
 use crate::time::{Instant, TimeSource};
@@ -24,12 +22,17 @@ use crate::timeout::TimedOut;
 
 pin_project! {
     /// A call through all layers. Dropped, it gives back all that it holds.
-    pub(super) struct Calling<'a, D: ShedderLayer, L, B: BreakerLayer, T, R, S: Sleep, J, O, N, C, F, Fut> {
+    pub(super) struct Calling<'a, D, L, B, T, R, S, J, O, N, C, F, Fut>
+    where
+        D: ShedderLayer,
+        B: BreakerLayer,
+        S: Sleep,
+    {
         guard: &'a Guard<D, L, B, T, R, S, J, O, N, C>,
         call: F,
         // Refusals are final.
         at_once: bool,
-        slot: Option<D::Permit<'a>>,
+        slot: Option<D::Pass>,
         // Where slow calls are told.
         started: Option<Instant>,
         course: Course,
@@ -38,13 +41,29 @@ pin_project! {
         // for the store buffer.
         #[pin]
         attempt: Option<Fut>,
-        permit: Option<B::Permit<'a>>,
+        pass: Option<B::Pass>,
         // Where the limit learns.
         tried: Option<Instant>,
         limit: Limit,
         // The attempt's limit, or the wait for the next one.
         #[pin]
         sleep: Option<S::Wait>,
+    }
+
+    impl<D, L, B, T, R, S, J, O, N, C, F, Fut> PinnedDrop for Calling<'_, D, L, B, T, R, S, J, O, N, C, F, Fut>
+    where
+        D: ShedderLayer,
+        B: BreakerLayer,
+        S: Sleep,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            let layers = &this.guard.layers;
+            layers.breaker.leave(this.pass, None);
+            if let Some(slot) = this.slot.take() {
+                layers.shedder.leave(slot, Outcome::Ignored);
+            }
+        }
     }
 }
 
@@ -89,7 +108,7 @@ impl<'a, D: ShedderLayer, L, B: BreakerLayer, T, R, S: Sleep, J, O, N, C, F, Fut
             course,
             at: At::Beginning,
             attempt: None,
-            permit: None,
+            pass: None,
             tried: None,
             limit: Limit::Unasked,
             sleep: None,
@@ -146,12 +165,11 @@ where
                             Err(late)
                         }
                     };
-                    if let Some(permit) = this.permit {
-                        permit.record(match &output {
-                            Ok(result) => layers.judge.classify(result),
-                            Err(_) => Verdict::Failure(FailureKind::Timeout),
-                        });
-                    }
+                    let verdict = match &output {
+                        Ok(result) => layers.judge.classify(result),
+                        Err(_) => Verdict::Failure(FailureKind::Timeout),
+                    };
+                    layers.breaker.leave(this.pass, Some(verdict));
                     match output {
                         Ok(Ok(value)) => {
                             if let (true, Some(tried)) = (T::LEARNS, *this.tried) {
@@ -160,7 +178,7 @@ where
                             *this.at = At::End;
                             this.attempt.set(None);
                             if let Some(slot) = this.slot.take() {
-                                slot.success();
+                                layers.shedder.leave(slot, Outcome::Success);
                             }
                             guard.tell_if_slow(*this.started);
                             this.course.stopped = Stopped::Success;
@@ -172,12 +190,14 @@ where
                 }
                 At::Beginning => {
                     *this.at = At::End;
-                    match layers.shedder.admit(guard.settings.priority) {
+                    match layers.shedder.enter(guard.settings.priority) {
                         Ok(slot) => *this.slot = Some(slot),
                         Err(shed) => return Poll::Ready(Err(Error::Shed(shed))),
                     }
                     if let Err(limited) = layers.limiter.check() {
-                        *this.slot = None;
+                        if let Some(slot) = this.slot.take() {
+                            layers.shedder.leave(slot, Outcome::Ignored);
+                        }
                         return Poll::Ready(Err(Error::Limited(limited)));
                     }
                     guard.set_out(this.course);
@@ -195,7 +215,7 @@ where
             };
             let failure = match failure {
                 Some(failure) => failure,
-                None => match layers.breaker.acquire(this.permit) {
+                None => match layers.breaker.enter(this.pass) {
                     Ok(()) => {
                         layers.counters.add(Kind::Attempts);
                         *this.tried = guard.reading_if(T::LEARNS);
@@ -208,7 +228,6 @@ where
                 },
             };
             this.attempt.set(None);
-            *this.permit = None;
             match guard.after(this.course, *this.at_once, &failure) {
                 Next::Wait(delay) => {
                     layers.counters.add(Kind::Retries);
@@ -218,8 +237,9 @@ where
                 Next::Stop(stopped) => {
                     this.sleep.set(None);
                     *this.at = At::End;
-                    if let (Some(slot), true) = (this.slot.take(), failure.is_timed_out()) {
-                        slot.overload();
+                    if let Some(slot) = this.slot.take() {
+                        let late = failure.is_timed_out();
+                        layers.shedder.leave(slot, if late { Outcome::Overload } else { Outcome::Ignored });
                     }
                     guard.tell_if_slow(*this.started);
                     this.course.stopped = stopped;

@@ -6,60 +6,48 @@ use crate::breaker::{self, CircuitBreaker, Plan, Rejected, State, Verdict};
 use crate::deadline::Deadline;
 use crate::limiter::{self, RateLimiter};
 use crate::observe::Observer;
-use crate::pressure::{self, LoadShedder, Priority};
+use crate::pressure::{self, LoadShedder, Outcome, Priority};
 use crate::retry::{self, Allowance, Class, Classify, Course, Next, Stopped};
 use crate::time::{Clock, Instant};
 use crate::timeout::AdaptiveTimeout;
 
-/// A circuit breaker, one that is borrowed or shared (`&`, `Arc`), or none (`()`).
+/// A circuit breaker, one that is borrowed or shared (`&`, `Arc`), or none (`()`). Sealed by what it hands out.
 pub trait BreakerLayer {
-    /// What is held while an attempt is made.
-    type Permit<'a>: Recorded
-    where
-        Self: 'a;
+    /// What is held while an attempt is made. It knows no lifetime, so that a future that holds it may be sent.
+    type Pass;
 
-    /// Asks for an attempt; the permit is written where it will lie.
+    /// Asks for an attempt; the pass is written where it will lie.
     ///
     /// # Errors
     /// The facts of the rejection.
-    fn acquire<'a>(&'a self, place: &mut Option<Self::Permit<'a>>) -> Result<(), Rejected>;
+    fn enter(&self, place: &mut Option<Self::Pass>) -> Result<(), Rejected>;
+
+    /// Takes the pass back, if there is one: with an outcome, or given up.
+    fn leave(&self, place: &mut Option<Self::Pass>, verdict: Option<Verdict>);
 
     /// The state, where there is a breaker.
     fn state(&self) -> Option<State>;
 }
 
-/// A permit whose outcome is said where it lies, once.
-pub trait Recorded {
-    /// Says it.
-    fn record(&mut self, verdict: Verdict);
-}
-
-/// A load shedder, one that is borrowed or shared, or none.
+/// A load shedder, one that is borrowed or shared, or none. Sealed by what it hands out.
 pub trait ShedderLayer {
     /// What is held while the call goes on.
-    type Permit<'a>: Outcome
-    where
-        Self: 'a;
+    type Pass;
 
     /// Asks for a slot.
     ///
     /// # Errors
     /// The facts of the refusal.
-    fn admit(&self, priority: Priority) -> Result<Self::Permit<'_>, pressure::Refused>;
+    fn enter(&self, priority: Priority) -> Result<Self::Pass, pressure::Refused>;
+
+    /// Takes the slot back.
+    fn leave(&self, pass: Self::Pass, outcome: Outcome);
 
     /// How it stands, where there is one.
     fn look(&self) -> Option<pressure::Look>;
 
     /// How many slots work of this priority may fill.
     fn limit(&self, priority: Priority) -> u32;
-}
-
-/// A slot whose outcome is said.
-pub trait Outcome {
-    /// The call ended well.
-    fn success(self);
-    /// The call ended in overload.
-    fn overload(self);
 }
 
 /// A rate limiter, one that is borrowed or shared, or none.
@@ -125,34 +113,34 @@ pub struct Retrying<P, K = retry::Unclassified, B = ()> {
 }
 
 impl BreakerLayer for () {
-    type Permit<'a> = ();
+    type Pass = ();
 
-    #[inline]
-    fn acquire(&self, _: &mut Option<()>) -> Result<(), Rejected> {
+    #[inline(always)]
+    fn enter(&self, _: &mut Option<()>) -> Result<(), Rejected> {
         Ok(())
     }
+
+    #[inline(always)]
+    fn leave(&self, _: &mut Option<()>, _: Option<Verdict>) {}
 
     fn state(&self) -> Option<State> {
         None
     }
 }
 
-impl Recorded for () {
-    #[inline]
-    fn record(&mut self, _: Verdict) {}
-}
-
 impl<P: Plan, C: Clock, O: Observer<breaker::Event>, N: breaker::Counting> BreakerLayer
     for CircuitBreaker<P, C, O, N>
 {
-    type Permit<'a>
-        = breaker::Permit<&'a Self>
-    where
-        Self: 'a;
+    type Pass = breaker::Pass;
 
     #[inline(always)]
-    fn acquire<'a>(&'a self, place: &mut Option<breaker::Permit<&'a Self>>) -> Result<(), Rejected> {
-        self.acquire_into(place)
+    fn enter(&self, place: &mut Option<breaker::Pass>) -> Result<(), Rejected> {
+        CircuitBreaker::enter(self, place)
+    }
+
+    #[inline(always)]
+    fn leave(&self, place: &mut Option<breaker::Pass>, verdict: Option<Verdict>) {
+        CircuitBreaker::leave(self, place, verdict);
     }
 
     fn state(&self) -> Option<State> {
@@ -160,22 +148,16 @@ impl<P: Plan, C: Clock, O: Observer<breaker::Event>, N: breaker::Counting> Break
     }
 }
 
-impl<P: Plan, C: Clock, O: Observer<breaker::Event>, N: breaker::Counting> Recorded
-    for breaker::Permit<&CircuitBreaker<P, C, O, N>>
-{
-    #[inline]
-    fn record(&mut self, verdict: Verdict) {
-        self.conclude(verdict);
-    }
-}
-
 impl ShedderLayer for () {
-    type Permit<'a> = ();
+    type Pass = ();
 
-    #[inline]
-    fn admit(&self, _: Priority) -> Result<(), pressure::Refused> {
+    #[inline(always)]
+    fn enter(&self, _: Priority) -> Result<(), pressure::Refused> {
         Ok(())
     }
+
+    #[inline(always)]
+    fn leave(&self, (): (), _: Outcome) {}
 
     fn look(&self) -> Option<pressure::Look> {
         None
@@ -186,14 +168,6 @@ impl ShedderLayer for () {
     }
 }
 
-impl Outcome for () {
-    #[inline]
-    fn success(self) {}
-
-    #[inline]
-    fn overload(self) {}
-}
-
 impl<F, C, O, N> ShedderLayer for LoadShedder<F, C, O, N>
 where
     F: pressure::Form,
@@ -201,14 +175,16 @@ where
     O: Observer<pressure::Event>,
     N: pressure::Counting,
 {
-    type Permit<'a>
-        = pressure::Permit<&'a Self>
-    where
-        Self: 'a;
+    type Pass = pressure::Grant<F::Stamp>;
 
     #[inline]
-    fn admit(&self, priority: Priority) -> Result<pressure::Permit<&Self>, pressure::Refused> {
-        LoadShedder::admit(self, priority)
+    fn enter(&self, priority: Priority) -> Result<Self::Pass, pressure::Refused> {
+        LoadShedder::enter(self, priority)
+    }
+
+    #[inline]
+    fn leave(&self, pass: Self::Pass, outcome: Outcome) {
+        LoadShedder::leave(self, pass, outcome);
     }
 
     fn look(&self) -> Option<pressure::Look> {
@@ -217,24 +193,6 @@ where
 
     fn limit(&self, priority: Priority) -> u32 {
         LoadShedder::limit(self, priority)
-    }
-}
-
-impl<F, C, O, N> Outcome for pressure::Permit<&LoadShedder<F, C, O, N>>
-where
-    F: pressure::Form,
-    C: Clock,
-    O: Observer<pressure::Event>,
-    N: pressure::Counting,
-{
-    #[inline]
-    fn success(self) {
-        pressure::Permit::success(self);
-    }
-
-    #[inline]
-    fn overload(self) {
-        pressure::Permit::overload(self);
     }
 }
 
@@ -342,11 +300,16 @@ impl<P, K: Classify<E>, B, E> ClassifyLayer<E> for Retrying<P, K, B> {
 macro_rules! through {
     ($($pointer:ty),*) => {$(
         impl<L: BreakerLayer + ?Sized> BreakerLayer for $pointer {
-            type Permit<'a> = L::Permit<'a> where Self: 'a;
+            type Pass = L::Pass;
 
             #[inline(always)]
-            fn acquire<'a>(&'a self, place: &mut Option<Self::Permit<'a>>) -> Result<(), Rejected> {
-                (**self).acquire(place)
+            fn enter(&self, place: &mut Option<L::Pass>) -> Result<(), Rejected> {
+                (**self).enter(place)
+            }
+
+            #[inline(always)]
+            fn leave(&self, place: &mut Option<L::Pass>, verdict: Option<Verdict>) {
+                (**self).leave(place, verdict);
             }
 
             fn state(&self) -> Option<State> {
@@ -355,11 +318,16 @@ macro_rules! through {
         }
 
         impl<L: ShedderLayer + ?Sized> ShedderLayer for $pointer {
-            type Permit<'a> = L::Permit<'a> where Self: 'a;
+            type Pass = L::Pass;
 
             #[inline]
-            fn admit(&self, priority: Priority) -> Result<Self::Permit<'_>, pressure::Refused> {
-                (**self).admit(priority)
+            fn enter(&self, priority: Priority) -> Result<L::Pass, pressure::Refused> {
+                (**self).enter(priority)
+            }
+
+            #[inline]
+            fn leave(&self, pass: L::Pass, outcome: Outcome) {
+                (**self).leave(pass, outcome);
             }
 
             fn look(&self) -> Option<pressure::Look> {

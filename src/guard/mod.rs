@@ -79,8 +79,7 @@ pub use health::{Health, Healthy, Reason, Status};
 #[cfg(feature = "alloc")]
 pub use health::{HealthSet, Overall};
 pub use layers::{
-    BreakerLayer, ClassifyLayer, Failed, LimitLayer, LimiterLayer, Outcome, Recorded, RetryLayer, Retrying,
-    ShedderLayer,
+    BreakerLayer, ClassifyLayer, Failed, LimitLayer, LimiterLayer, RetryLayer, Retrying, ShedderLayer,
 };
 pub use preset::Preset;
 #[cfg(feature = "cache")]

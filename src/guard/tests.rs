@@ -20,15 +20,15 @@ use crate::sleep::Sleep as _;
 use crate::time::{Clock, Instant, ManualClock};
 use crate::timeout::{Adapting, AdaptiveTimeout};
 
-fn millis(millis: u64) -> Duration {
+const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn plain(attempts: u32) -> PolicyBuilder {
+const fn plain(attempts: u32) -> PolicyBuilder {
     Policy::attempts(attempts).jitter(Jitter::None)
 }
 
-fn breaking(failures: u32) -> crate::breaker::Policy {
+const fn breaking(failures: u32) -> crate::breaker::Policy {
     Breaking::consecutive_failures(failures).open_duration(millis(1_000)).constant()
 }
 
@@ -461,6 +461,10 @@ fn a_call_that_blocks_goes_through_the_same_layers() {
     drop(held);
 }
 
+static BREAKER: CircuitBreaker = CircuitBreaker::new(breaking(2));
+static SHEDDER: LoadShedder = LoadShedder::new(Capacity::of(1).constant());
+static BUDGET: Budget = Budget::new(Allowed::ratio(0.1).constant());
+
 #[test]
 fn futures_are_send() {
     fn is_send<F: Future + Send>(_: F) {}
@@ -471,6 +475,15 @@ fn futures_are_send() {
     let cache = LastGood::<u32, u32>::new(Freshness::of(10).stale(millis(1)).constant());
     is_send(guard.call(|| async { Ok::<_, ()>(1) }));
     is_send(guard.backed_by(&cache).call(&1, || async { Ok::<_, ()>(1) }));
+    // In a task of its own, with everything borrowed for ever: what `tokio::spawn` asks for.
+    let guard =
+        Guard::builder("x").breaker(&BREAKER).shedder(&SHEDDER).retry(plain(2).constant()).budget(&BUDGET);
+    let guard = std::sync::Arc::new(guard.limit(millis(1)).deadline(millis(2)).sleep(sleep).build().unwrap());
+    let cache = std::sync::Arc::new(cache);
+    is_send(async move {
+        let call = || async { Ok::<u32, ()>(1) };
+        (guard.call(call).await, guard.backed_by(&cache).call(&1, call).await)
+    });
 }
 
 #[test]

@@ -72,6 +72,7 @@ pub use drain::{Left, Shutdown, Stopped};
 pub use event::{Event, Why};
 pub use form::{Fixed, Form};
 pub use outcome::{Closed, Late, Look, Refused, Shed};
+pub(crate) use permit::Grant;
 pub use permit::{Holder, Outcome, Permit};
 pub use policy::{Capacity, CapacityBuilder};
 pub use priority::{Priority, UnknownPriority};

@@ -7,6 +7,7 @@ use crate::pressure::LoadShedder;
 use crate::pressure::counts::Counting;
 use crate::pressure::event::Event;
 use crate::pressure::form::Form;
+use crate::pressure::outcome::Refused;
 use crate::pressure::priority::Priority;
 use crate::time::{Instant, TimeSource};
 
@@ -182,5 +183,18 @@ impl<H: Holder> fmt::Debug for Permit<H> {
             .field("priority", &self.grant.priority)
             .field("shadowed", &self.grant.shadowed)
             .finish_non_exhaustive()
+    }
+}
+
+/// A slot without a permit, for futures that hold the shedder anyway, and give it back by `leave`, by their drop at the latest.
+impl<F: Form, C: TimeSource, O: Observer<Event>, N: Counting> LoadShedder<F, C, O, N> {
+    #[inline]
+    pub(crate) fn enter(&self, priority: Priority) -> Result<Grant<F::Stamp>, Refused> {
+        self.take(priority, || self.clock.time())
+    }
+
+    #[inline]
+    pub(crate) fn leave(&self, grant: Grant<F::Stamp>, outcome: Outcome) {
+        self.end(grant, outcome, None);
     }
 }
