@@ -103,7 +103,6 @@ fn a_short_run_writes_figures_that_add_up_and_a_picture() {
     assert!(report["recovery_ms"].get("protected").is_some());
     let (guard, breaker) = (&report["guard"], &report["breaker"]);
     assert_eq!(number(guard, "attempts"), number(breaker, "admitted"), "nothing goes past the breaker");
-    assert!(number(guard, "retries") * 10 <= number(guard, "calls") * 2, "{guard}");
     let changes = report["breaker"]["transitions"].as_array().expect("transitions");
     assert!(changes.iter().any(|change| change["to"] == "open"), "{changes:?}");
 
