@@ -6,18 +6,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use fusebox::fallback::Served;
+use tokio::time::timeout;
 
-use crate::introspection::{Answer, IdentityClient};
+use crate::introspection::{AskError, IdentityClient};
 use crate::reply::{Bearer, Reply};
 
 /// Kinder than most: HTTP clients are often left with 30 seconds, or with none at all.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 async fn hello(State(identity): State<IdentityClient>, Bearer(token): Bearer) -> Reply {
-    match identity.introspect_within(TIMEOUT, &token).await {
-        Ok(Answer::Active { user }) => Reply::Live { user },
-        Ok(Answer::Unknown) => Reply::Denied,
-        Err(_) => Reply::Unanswered { breaker: None },
+    match timeout(TIMEOUT, identity.introspect(&token)).await {
+        Ok(Ok(user)) => Reply::Served(Served::live(user)),
+        Ok(Err(AskError::Unknown)) => Reply::Denied,
+        Ok(Err(AskError::Http(_))) | Err(_) => Reply::Unanswered(None),
     }
 }
 

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::http::StatusCode;
-use fusebox::breaker::State;
 use fusebox::time::{Clock, StdClock};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::identity::{self, Mode, TOKENS};
-use crate::reply::{REFUSED_BY, SERVED_BY};
+use crate::reply::{BECAUSE, Reason, SERVED_BY};
 use crate::script::Script;
 use crate::tally::{Both, Gateway, Outcome, Sample, Told};
 
@@ -125,7 +124,7 @@ impl Request {
 
     async fn send(self, caller: Caller, told: Sender<Told>) {
         let late = self.due.elapsed();
-        let (outcome, found_open) = caller.ask(&self.token).await;
+        let (outcome, reason) = caller.ask(&self.token).await;
         let _ = told.send(Told::Done(Sample {
             gateway: caller.gateway,
             phase: self.phase,
@@ -134,7 +133,7 @@ impl Request {
             late,
             latency: self.due.elapsed(),
             outcome,
-            found_open,
+            reason,
         }));
     }
 }
@@ -147,11 +146,11 @@ impl Caller {
         }
     }
 
-    async fn ask(&self, token: &Token) -> (Outcome, bool) {
+    async fn ask(&self, token: &Token) -> (Outcome, Option<Reason>) {
         let request = self.http.get(&self.url).bearer_auth(&token.text);
-        let Ok(response) = request.send().await else { return (Outcome::Failed, false) };
+        let Ok(response) = request.send().await else { return (Outcome::Failed, None) };
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let found_open = header(REFUSED_BY) == Some(State::Open.name());
+        let reason = header(BECAUSE).and_then(Reason::named);
         let outcome = match (response.status(), header(SERVED_BY), token.known) {
             (StatusCode::OK, Some("live"), true) => Outcome::Live,
             (StatusCode::OK, Some("cache"), true) => Outcome::Cached,
@@ -161,8 +160,8 @@ impl Caller {
         };
         // Read to its end, so that the connection can serve the next request.
         match response.bytes().await {
-            Ok(_) => (outcome, found_open),
-            Err(_) => (Outcome::Failed, found_open),
+            Ok(_) => (outcome, reason),
+            Err(_) => (Outcome::Failed, reason),
         }
     }
 }

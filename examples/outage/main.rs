@@ -33,12 +33,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use axum::Router;
 use clap::Parser;
+use fusebox::guard::Counts;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::clients::Clients;
-use crate::gateway::{BREAKER, JOURNAL};
+use crate::gateway::BREAKER;
 use crate::identity::{Identity, Mode};
 use crate::output::Output;
 use crate::report::Report;
@@ -116,10 +117,10 @@ fn run(options: &Options) -> anyhow::Result<()> {
     ctrlc::set_handler(move || by_hand.store(true, Ordering::Relaxed)).context("watching for Ctrl-C")?;
     raise_socket_limit(options.rate);
 
-    let tally = play(script, options.rate, &interrupted)?;
+    let (tally, calls) = play(script, options.rate, &interrupted)?;
 
-    let transitions = tally.breaker_clock.map_or_else(Vec::new, |began| JOURNAL.since(began));
-    let report = Report::new(&tally, options.rate, &transitions, &BREAKER.counts());
+    let transitions = tally.breaker_clock.map_or_else(Vec::new, |began| BREAKER.observer().since(began));
+    let report = Report::new(&tally, options.rate, &transitions, &calls, &BREAKER.counts());
     if let Some(output) = svg {
         output.write(&picture::draw(&tally, options.rate, &transitions)?)?;
     }
@@ -143,7 +144,7 @@ fn raise_socket_limit(rate: u32) {
 }
 
 /// Brings up everything, plays the script and shows it, until its end or until somebody ends it.
-fn play(script: Script, rate: u32, interrupted: &AtomicBool) -> anyhow::Result<Tally> {
+fn play(script: Script, rate: u32, interrupted: &AtomicBool) -> anyhow::Result<(Tally, Counts)> {
     let (mode, watched) = watch::channel(WARMING_UP);
     let services = Both {
         protected: identity::start(watched.clone()).context("starting an identity service")?,
@@ -151,8 +152,9 @@ fn play(script: Script, rate: u32, interrupted: &AtomicBool) -> anyhow::Result<T
     };
     let guarded = Runtime::new().context("starting a gateway")?;
     let unguarded = Runtime::new().context("starting a gateway")?;
+    let (routes, counts) = gateway::routes(services.protected.address)?;
     let gateways = Both {
-        protected: serve(&guarded, gateway::routes(services.protected.address)?)?,
+        protected: serve(&guarded, routes)?,
         unprotected: serve(&unguarded, bare::routes(services.unprotected.address)?)?,
     };
 
@@ -163,13 +165,13 @@ fn play(script: Script, rate: u32, interrupted: &AtomicBool) -> anyhow::Result<T
     crowd.spawn(clients.run());
 
     let mut screen = Screen::open(rate)?;
-    let shown = watch(Tally::new(script), &news, &services, &mut screen, interrupted);
+    let watched = watch(Tally::new(script), &news, &services, &mut screen, interrupted);
     screen.close();
     // Requests still under way are not waited for.
     for runtime in [crowd, guarded, unguarded] {
         runtime.shutdown_background();
     }
-    shown
+    Ok((watched?, counts()))
 }
 
 fn serve(runtime: &Runtime, routes: Router) -> anyhow::Result<SocketAddr> {

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use fusebox::breaker::State;
+use fusebox::fallback::{Served, Why};
 use serde_json::json;
 
 /// The token of an `authorization: Bearer …` header.
@@ -23,47 +23,68 @@ impl<S: Sync> FromRequestParts<S> for Bearer {
 }
 
 pub enum Reply {
-    Live {
-        user: String,
-    },
-    Cached {
-        user: String,
-        breaker: Option<State>,
-    },
+    /// By the identity service, or by our memory of what it said.
+    Served(Served<String>),
     Denied,
     /// Nobody could say who this is.
-    Unanswered {
-        breaker: Option<State>,
-    },
+    Unanswered(Option<Why>),
 }
 
 /// Header: who answered, the identity service (`live`) or our memory of it (`cache`).
 pub const SERVED_BY: &str = "x-served-by";
-/// Header: the state of the breaker that refused the call; absent when none did.
-pub const REFUSED_BY: &str = "x-breaker";
+/// Header: why the identity service did not answer, as the name of a [`Reason`]; absent when it did.
+pub const BECAUSE: &str = "x-because";
 
-impl IntoResponse for Reply {
-    fn into_response(self) -> Response {
+/// Why the identity service did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The breaker did not let the call through.
+    Refused,
+    TimedOut,
+    Failed,
+}
+
+impl Reason {
+    pub const ALL: [Self; 3] = [Self::Refused, Self::TimedOut, Self::Failed];
+
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Live { user } => ([(SERVED_BY, "live")], hello(&user)).into_response(),
-            Self::Cached { user, breaker } => {
-                with_breaker(([(SERVED_BY, "cache")], hello(&user)).into_response(), breaker)
-            }
-            Self::Denied => StatusCode::UNAUTHORIZED.into_response(),
-            Self::Unanswered { breaker } => {
-                with_breaker(StatusCode::SERVICE_UNAVAILABLE.into_response(), breaker)
-            }
+            Self::Refused => "refused",
+            Self::TimedOut => "timed-out",
+            Self::Failed => "failed",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
+    const fn of(why: Why) -> Self {
+        match why {
+            Why::Refused(_) => Self::Refused,
+            Why::TimedOut => Self::TimedOut,
+            _ => Self::Failed,
         }
     }
 }
 
-fn hello(user: &str) -> Json<serde_json::Value> {
-    Json(json!({ "hello": user }))
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Served(served) => {
+                let by = if served.is_live() { "live" } else { "cache" };
+                let hello = Json(json!({ "hello": served.value }));
+                because(([(SERVED_BY, by)], hello).into_response(), served.why)
+            }
+            Self::Denied => StatusCode::UNAUTHORIZED.into_response(),
+            Self::Unanswered(why) => because(StatusCode::SERVICE_UNAVAILABLE.into_response(), why),
+        }
+    }
 }
 
-fn with_breaker(response: Response, breaker: Option<State>) -> Response {
-    match breaker {
-        Some(state) => ([(REFUSED_BY, state.to_string())], response).into_response(),
+fn because(response: Response, why: Option<Why>) -> Response {
+    match why {
+        Some(why) => ([(BECAUSE, Reason::of(why).name())], response).into_response(),
         None => response,
     }
 }

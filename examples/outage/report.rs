@@ -1,7 +1,7 @@
 //! What a run comes to: the table, the verdict on what was expected, and the same as JSON.
 //!
 //! Latencies are in milliseconds from the instant a request was due, over requests for known tokens; `null` stands
-//! where there was no request. `p99_open_ms` is of those that an open breaker refused a call to the service.
+//! where there was no request. `p99_open_ms` is of those that the breaker refused a call to the service.
 //! `recovery_ms` runs from the instant at which the service was well again (the phase's beginning) to the first live
 //! answer to a request sent after it; `breaker_closed_ms` from that same instant until the breaker closed.
 //! `sent - live - cached - failed` were still on their way when a run was ended by hand.
@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, TableComponent, presets};
 use fusebox::breaker::{Counts, State};
+use fusebox::guard;
 use serde::Serialize;
 
 use crate::identity::TOKENS;
 use crate::journal::Transition;
 use crate::latency::{milliseconds, quantile_ms};
 use crate::script;
-use crate::tally::{Both, Gateway, Row, Served, Tally};
+use crate::tally::{Because, Both, Gateway, Row, Served, Tally};
 
 /// The share of requests for known tokens that the guarded gateway has to answer while nobody answers it.
 const ANSWERED_PERCENT: f64 = 99.0;
@@ -37,6 +38,7 @@ pub struct Report {
     phases: Vec<PhaseReport>,
     /// Of the last restoration.
     recovery_ms: Both<Option<f64>>,
+    guard: GuardReport,
     breaker: BreakerReport,
     expectations: Vec<Expectation>,
 }
@@ -60,6 +62,7 @@ struct RowReport {
     sent: u64,
     live: u64,
     cached: u64,
+    cached_because: Because,
     failed: u64,
     answered_percent: Option<f64>,
     p50_ms: Option<f64>,
@@ -69,6 +72,14 @@ struct RowReport {
     /// Requests with tokens that nobody gave out, which are in none of the figures above.
     unknown_sent: u64,
     unknown_denied: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct GuardReport {
+    calls: u64,
+    attempts: u64,
+    /// Waits for a further attempt, which the breaker may still have refused.
+    retries: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,7 +111,13 @@ struct Expectation {
 }
 
 impl Report {
-    pub fn new(tally: &Tally, rate: u32, transitions: &[Transition], counts: &Counts) -> Self {
+    pub fn new(
+        tally: &Tally,
+        rate: u32,
+        transitions: &[Transition],
+        guard: &guard::Counts,
+        breaker: &Counts,
+    ) -> Self {
         let phases: Vec<_> =
             (0..tally.phases.len()).filter_map(|index| PhaseReport::new(tally, index, transitions)).collect();
         let last = phases.iter().rev().find(|phase| phase.restored);
@@ -116,7 +133,8 @@ impl Report {
             },
             expectations: phases.iter().filter(|phase| phase.state.is_silent()).flat_map(expect).collect(),
             phases,
-            breaker: BreakerReport::new(counts, transitions),
+            guard: GuardReport { calls: guard.calls, attempts: guard.attempts, retries: guard.retries },
+            breaker: BreakerReport::new(breaker, transitions),
         }
     }
 
@@ -139,8 +157,21 @@ impl Report {
         for phase in &self.phases {
             phase.print_recovery(out)?;
         }
-        let BreakerReport { admitted, rejected, .. } = self.breaker;
-        writeln!(out, "The breaker let {admitted} calls through and spared the service {rejected}.")?;
+        let because = |of: fn(Because) -> u64| -> u64 {
+            self.phases.iter().map(|phase| of(phase.protected.cached_because)).sum()
+        };
+        writeln!(
+            out,
+            "The cache stood in for {} calls that the breaker refused, {} that timed out and {} that failed.",
+            because(|it| it.refused),
+            because(|it| it.timed_out),
+            because(|it| it.failed),
+        )?;
+        let (BreakerReport { admitted, rejected, .. }, retries) = (&self.breaker, self.guard.retries);
+        writeln!(
+            out,
+            "The breaker let {admitted} calls through and spared the service {rejected}; {retries} were retries."
+        )?;
         if let Some(late) = self.clients_late_p99_ms.filter(|late| *late > BUSY_MS) {
             writeln!(
                 out,
@@ -248,6 +279,7 @@ impl RowReport {
             sent: row.sent,
             live: *live,
             cached: *cached,
+            cached_because: row.because,
             failed: *failed,
             answered_percent: percent(row.served.answered(), row.served.ended()).map(rounded),
             p50_ms: quantile_ms(latency, 0.5),

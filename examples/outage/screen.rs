@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Gauge, Paragraph, Sparkline};
 use ratatui::{DefaultTerminal, Frame};
 
-use crate::gateway::{BREAKER, JOURNAL};
+use crate::gateway::BREAKER;
 use crate::journal::Transition;
 use crate::keys::wants_to_end;
 use crate::latency::{milliseconds, quantile_ms};
@@ -96,7 +96,7 @@ impl<'a> View<'a> {
             breaker: status.state,
             open_for: status.open_for,
             rejected: BREAKER.counts().rejected,
-            transitions: tally.breaker_clock.map_or_else(Vec::new, |began| JOURNAL.since(began)),
+            transitions: tally.breaker_clock.map_or_else(Vec::new, |began| BREAKER.observer().since(began)),
             tally,
         }
     }

@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::latency::{latencies, record};
+use crate::reply::Reason;
 use crate::script::Script;
 
 /// How finely the picture tells time: the longest of these of which a run has a hundred. They go into whole seconds,
@@ -84,8 +85,8 @@ pub struct Sample {
     pub late: Duration,
     pub latency: Duration,
     pub outcome: Outcome,
-    /// Whether an open breaker refused the call to the identity service.
-    pub found_open: bool,
+    /// Why the identity service did not answer, where the gateway says so.
+    pub reason: Option<Reason>,
 }
 
 /// What the clients tell, in the order in which it happens.
@@ -108,11 +109,22 @@ pub struct Served {
     pub latency: Histogram<u64>,
 }
 
+/// How many answers came from the cache for which reason.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Because {
+    pub refused: u64,
+    pub timed_out: u64,
+    pub failed: u64,
+}
+
 /// One phase of one gateway.
 #[derive(Debug, Clone)]
 pub struct Row {
     pub sent: u64,
     pub served: Served,
+    /// Why those from the cache were not live.
+    pub because: Because,
+    /// Of those that the breaker refused a call to the service.
     pub latency_open: Histogram<u64>,
     /// From the instant the service was well again to the first live answer to a request sent after it.
     pub recovery: Option<Duration>,
@@ -213,7 +225,10 @@ impl Tally {
             return;
         }
         row.served.add(&sample);
-        if sample.found_open {
+        if sample.outcome == Outcome::Cached {
+            row.because.add(sample.reason);
+        }
+        if sample.reason == Some(Reason::Refused) {
             record(&mut row.latency_open, sample.latency);
         }
         let answered_at = sample.due + sample.latency;
@@ -267,10 +282,21 @@ impl Row {
         Self {
             sent: 0,
             served: Served::new(),
+            because: Because::default(),
             latency_open: latencies(),
             recovery: None,
             unknown_sent: 0,
             unknown_denied: 0,
+        }
+    }
+}
+
+impl Because {
+    fn add(&mut self, reason: Option<Reason>) {
+        match reason {
+            Some(Reason::Refused) => self.refused += 1,
+            Some(Reason::TimedOut) => self.timed_out += 1,
+            Some(Reason::Failed) | None => self.failed += 1,
         }
     }
 }

@@ -88,6 +88,10 @@ fn a_short_run_writes_figures_that_add_up_and_a_picture() {
             }
         }
         assert_eq!(number(&phase["unprotected"], "cached"), 0);
+        let with = &phase["protected"];
+        let because = |why| number(&with["cached_because"], why);
+        let reasons = because("refused") + because("timed_out") + because("failed");
+        assert_eq!(number(with, "cached"), reasons, "every answer from the cache has a reason: {phase}");
     }
     for silent in [&phases[1], &phases[2]] {
         let (with, without) = (&silent["protected"], &silent["unprotected"]);
@@ -97,6 +101,8 @@ fn a_short_run_writes_figures_that_add_up_and_a_picture() {
         assert!(number(without, "live") * 2 < number(without, "sent"), "{silent}");
     }
     assert!(report["recovery_ms"].get("protected").is_some());
+    let (guard, breaker) = (&report["guard"], &report["breaker"]);
+    assert_eq!(number(guard, "attempts"), number(breaker, "admitted"), "nothing goes past the breaker");
     let changes = report["breaker"]["transitions"].as_array().expect("transitions");
     assert!(changes.iter().any(|change| change["to"] == "open"), "{changes:?}");
 
