@@ -48,6 +48,7 @@ pub fn at_once(_: Duration) -> Ready<()> {
 }
 
 /// What a retried call's reply means.
+#[must_use]
 pub fn answer(reply: &Outcome) -> Answer {
     match reply {
         Ok(_) => Answer::Served,

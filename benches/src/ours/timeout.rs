@@ -19,7 +19,7 @@ use super::WHO;
 use crate::contest::{Batch, Contestant, Unfit};
 
 /// What no call of the row takes.
-const INITIAL: Duration = Duration::from_secs(60);
+const INITIAL: Duration = Duration::from_mins(1);
 
 /// Calls of one to two milliseconds, unlike each other.
 fn took(index: u64) -> Duration {
@@ -56,6 +56,7 @@ fn follows(limit: &AdaptiveTimeout) -> Result<(), String> {
 }
 
 /// What no record can go under: when it was, and one swap.
+#[must_use]
 pub fn reading_and_swap() -> Contestant {
     let state = (Clock::new(), AtomicU64::new(7));
     let both =
