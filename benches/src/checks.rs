@@ -104,6 +104,30 @@ pub fn retried<S: Subject>(subject: &S, attempts: u64) -> Result<(), String> {
     trial.expect(MANY, Ok(1), Answer::Served, "after calls that failed")
 }
 
+/// Makes so many attempts of a call that fails, and has a breaker that a success keeps closed, and failures alone open: whether it counts
+/// attempts or calls.
+pub fn retried_and_broken<S: Subject>(subject: &S, attempts: u64, threshold: u64) -> Result<(), String> {
+    let mut trial = Trial::of(subject.caller());
+    trial.expect(MANY, Ok(1), Answer::Served, "while it is closed")?;
+    for _ in 0..threshold {
+        let (found, ran) = trial.call(Err(Failed));
+        if (found, ran) != (Answer::Failed, attempts) {
+            return Err(format!("a call that fails was {found:?} after {ran} attempts, not {attempts}"));
+        }
+        trial.expect(1, Ok(1), Answer::Served, "that ends a row of failures")?;
+    }
+    let opens = (0..=threshold).any(|_| trial.call(Err(Failed)).0 == Answer::Rejected);
+    if !opens {
+        return Err(format!("{} calls that failed in a row did not open it", threshold + 1));
+    }
+    trial.expect(MANY, Ok(1), Answer::Rejected, "while it is open")
+}
+
+/// Gave up a call that never ends.
+pub fn cut_off(gave_up: bool) -> Result<(), String> {
+    if gave_up { Ok(()) } else { Err("a call that never ends ended otherwise than by its limit".into()) }
+}
+
 /// Fails calls until one is rejected, then wants every later one rejected.
 pub fn opened<S: Subject>(subject: S) -> Result<S, String> {
     let mut trial = Trial::of(subject.caller());
@@ -114,4 +138,41 @@ pub fn opened<S: Subject>(subject: S) -> Result<S, String> {
     trial.expect(MANY, Ok(1), Answer::Rejected, "while it is open")?;
     drop(trial);
     Ok(subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes so many attempts, and has no breaker.
+    struct Retries(u32);
+
+    impl Subject for Retries {
+        type Caller<'a> = &'a Retries;
+
+        fn caller(&self) -> &Retries {
+            self
+        }
+    }
+
+    impl Caller for &Retries {
+        type Reply = Outcome;
+
+        fn call(&mut self, work: impl Fn() -> Outcome + Send + 'static) -> Outcome {
+            (1..self.0).fold(work(), |outcome, _| outcome.or_else(|_| work()))
+        }
+
+        fn read(reply: &Outcome) -> Answer {
+            if reply.is_ok() { Answer::Served } else { Answer::Failed }
+        }
+    }
+
+    #[test]
+    fn who_does_not_retry_or_has_no_breaker_is_unfit() {
+        let found = retried_and_broken(&Retries(1), 3, 5);
+        assert_eq!(found, Err("a call that fails was Failed after 1 attempts, not 3".into()));
+        let found = retried_and_broken(&Retries(3), 3, 5);
+        assert_eq!(found, Err("6 calls that failed in a row did not open it".into()));
+        assert!(cut_off(false).is_err());
+    }
 }

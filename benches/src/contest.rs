@@ -47,7 +47,7 @@ pub trait Caller {
 
     /// Calls the work through the breaker, which every implementation first passes through [`black_box`], so that
     /// nothing known of it at compile time helps.
-    fn call(&mut self, work: impl Fn() -> Outcome + Send + 'static) -> Self::Reply;
+    fn call(&mut self, work: impl Fn() -> Outcome + Clone + Send + 'static) -> Self::Reply;
 
     /// What the reply means.
     fn read(reply: &Self::Reply) -> Answer;

@@ -18,7 +18,9 @@ const KEYED: &[&str] = &["governor", "rate-net"];
 
 const SLOTS: &[&str] = &["tokio", "throttle-net"];
 
-const GOALS: [Goal; 24] = [
+const EXECUTION_POLICY: &[&str] = &["execution-policy"];
+
+const GOALS: [Goal; 25] = [
     Goal { operation: "breaker/closed/success/consecutive", threads: 1, peers: RECLOSER, ratio: 5.0 },
     Goal { operation: "breaker/closed/success/consecutive", threads: 2, peers: RECLOSER, ratio: 15.0 },
     Goal { operation: "breaker/closed/success/window", threads: 1, peers: RECLOSER, ratio: 2.5 },
@@ -43,6 +45,7 @@ const GOALS: [Goal; 24] = [
     Goal { operation: "keyed/bytes", threads: 1, peers: GOVERNOR, ratio: 2.0 },
     Goal { operation: "keyed/bytes", threads: 1, peers: RATE_NET, ratio: 8.0 },
     Goal { operation: "pressure/admit_release", threads: 1, peers: SLOTS, ratio: 1.8 },
+    Goal { operation: "guard/success", threads: 1, peers: EXECUTION_POLICY, ratio: 8.0 },
 ];
 
 /// A closed breaker under the consecutive policy costs at most so many bare loads, on one thread.

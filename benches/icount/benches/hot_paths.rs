@@ -6,12 +6,11 @@ use fusebox::{
     breaker::{CircuitBreaker, FullPolicy},
     limiter::{KeyedRateLimiter, Leased, RateLimiter},
     pressure::{Adaptive, LoadShedder},
-    retry::{Budget, Policy},
 };
 use fusebox_icount::{
     limits,
     paths::{self, Counting, Still, used},
-    slots, tries,
+    slots,
 };
 use gungraun::prelude::*;
 
@@ -165,20 +164,4 @@ library_benchmark_group!(
     benchmarks = [pressure_admit_release, pressure_shed, pressure_adaptive_admit_release]
 );
 
-#[library_benchmark]
-#[bench::of_100(used(tries::thrice(), tries::succeed))]
-fn retry_success(policy: Box<Policy>) -> Box<Policy> {
-    tries::succeed(&policy);
-    policy
-}
-
-#[library_benchmark]
-#[bench::of_100(used(tries::budget(), tries::deposit_withdraw))]
-fn budget_withdraw(budget: Box<Budget>) -> Box<Budget> {
-    tries::deposit_withdraw(&budget);
-    budget
-}
-
-library_benchmark_group!(name = retry, benchmarks = [retry_success, budget_withdraw]);
-
-main!(library_benchmark_groups = [breaker, limiter, pressure, retry]);
+main!(library_benchmark_groups = [breaker, limiter, pressure]);

@@ -1,7 +1,7 @@
 //! The hot paths allocate nothing, once the primitive's memory is there.
 
 use allocation_counter::measure;
-use fusebox_icount::{limits, paths, paths::used, slots, tries};
+use fusebox_icount::{calls, limits, paths, paths::used, slots};
 
 /// Makes a primitive, uses it once, and counts the allocations of a hundred calls more.
 macro_rules! allocates_nothing {
@@ -32,8 +32,25 @@ allocates_nothing! {
     a_slot: slots::free, admit_release;
     a_refusal: slots::full, shed;
     a_slot_of_a_capacity_that_finds_itself: slots::adaptive, admit_success;
-    a_retry_that_is_not_needed: tries::thrice, succeed;
-    a_token: tries::budget, deposit_withdraw;
+    a_guarded_success: calls::guarded, guard_success;
+    a_guarded_success_that_is_counted: calls::counted, guard_counted;
+    a_success_through_all_layers: calls::full, guard_full;
+    a_fresh_key: calls::backed_fresh, serve;
+    a_first_call_that_succeeds: calls::thrice, retry_success;
+    two_retries: calls::thrice, retry_twice;
+    a_deposit_and_a_retry: calls::tokens, budget_withdraw;
+    a_latency: calls::adaptive, adaptive_record;
+    a_limit_of_a_ready_call: calls::sleeping, limited;
+    a_first_copy: calls::hedge, hedge_fast;
+}
+
+/// Who asks for a key that is not fresh may be joined by others: its flight, what came of it, and their places in the two maps.
+#[test]
+fn a_live_key_costs_four() {
+    let backed = used(calls::backed_live(), calls::serve);
+    let counted = measure(|| calls::serve(&backed));
+    assert_eq!(counted.count_total, u64::from(4 * paths::TIMES), "{counted:?}");
+    assert_eq!(counted.count_current, 0, "{counted:?}");
 }
 
 /// A figure of zero is worth something only where an allocation would be seen.

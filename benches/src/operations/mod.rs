@@ -1,6 +1,7 @@
 //! The rows: every operation that is measured, with all who have it.
 
 mod breaker;
+mod guard;
 mod limiter;
 mod pressure;
 mod retry;
@@ -51,7 +52,7 @@ impl Operation {
 }
 
 /// All operations, in the order they are measured.
-pub const ALL: [Operation; 28] = [
+pub const ALL: [Operation; 30] = [
     Operation { name: "floor/load", lineup: || Ok(alone(floors::load())) },
     Operation { name: "floor/cas", lineup: || Ok(alone(floors::cas())) },
     Operation { name: "floor/tsc", lineup: || Ok(alone(floors::tsc())) },
@@ -83,6 +84,8 @@ pub const ALL: [Operation; 28] = [
     Operation { name: "pressure/adaptive/admit_release", lineup: pressure::adaptive },
     Operation { name: "retry/success", lineup: retry::success },
     Operation { name: "budget/withdraw", lineup: retry::budget },
+    Operation { name: "timeout/adaptive/record", lineup: guard::adaptive_record },
+    Operation { name: "guard/success", lineup: guard::success },
 ];
 
 /// The operations whose names begin with `prefix`; an error when there is none.

@@ -7,9 +7,11 @@ use fusebox::time::{CoarseClock, Upkeep};
 use crate::contest::Identity;
 
 pub mod breaker;
+pub mod guard;
 pub mod limiter;
 pub mod pressure;
 pub mod retry;
+pub mod timeout;
 
 const WHO: Identity = Identity { name: "fusebox", version: env!("VERSION_FUSEBOX") };
 

@@ -3,13 +3,17 @@
 //! Its gate is one load while closed; every outcome then takes a mutex and is put into a window over time, under the
 //! consecutive policy too. It has no window of the last calls, and no way in that is not a future.
 
-use std::{hint::black_box, pin::pin};
+use std::{future::pending, hint::black_box, pin::pin, time::Duration};
 
 use ::execution_policy::{
     CircuitBreaker, DefaultCore, ExecutionError, ExecutionPolicy, ExecutionPolicyBuilder, Retry,
 };
 
-use super::{ATTEMPTS, HIGH_THRESHOLD, MINIMUM_CALLS, OPEN_FOR, THRESHOLD, TIME_WINDOW, patience};
+use super::{
+    ATTEMPTS, HIGH_THRESHOLD, LIMIT, MINIMUM_CALLS, OPEN_FOR, SHORT_LIMIT, THRESHOLD, TIME_WINDOW, patience,
+};
+use tokio::runtime;
+
 use crate::{
     checks,
     contest::{Answer, Caller, Contestant, Failed, Identity, Outcome, Subject, Unfit, failing, succeeding},
@@ -84,9 +88,29 @@ pub fn reject() -> Result<Contestant, Unfit> {
 /// A first call that succeeds, under a policy that retries and does nothing else.
 pub fn retry_success() -> Result<Contestant, Unfit> {
     let make = || {
-        let retry = Retry::fixed(std::time::Duration::ZERO).max_attempts(ATTEMPTS);
+        let retry = Retry::fixed(Duration::ZERO).max_attempts(ATTEMPTS);
         ExecutionPolicyBuilder::new().retry(retry).build()
     };
     checks::retried::<Policy>(&make(), ATTEMPTS.into()).map_err(|what| WHO.unfit(what))?;
     Ok(WHO.lasting::<Policy>(make(), succeeding, Answer::Served))
+}
+
+/// A call that is ready at once, through a retry, the limit of an attempt and a breaker, which here stands around the retry.
+pub fn guarded() -> Result<Contestant, Unfit> {
+    let make = |limit| -> Policy {
+        let retry = Retry::fixed(Duration::ZERO).max_attempts(ATTEMPTS);
+        let breaker = CircuitBreaker::consecutive_failures(THRESHOLD.into()).open_for(OPEN_FOR);
+        ExecutionPolicyBuilder::new().retry(retry).attempt_timeout(limit).circuit_breaker(breaker).build()
+    };
+    // The waits between attempts and the limit are tokio's.
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build();
+    let runtime = runtime.expect("a runtime with one thread");
+    let inside = runtime.enter();
+    let subject = make(SHORT_LIMIT);
+    let ended = patience::wait(pin!(subject.run(async || pending().await)));
+    checks::cut_off(ended.is_err_and(|error| error.is_timeout()))
+        .and_then(|()| checks::retried_and_broken(&make(LIMIT), ATTEMPTS.into(), THRESHOLD.into()))
+        .map_err(|what| WHO.unfit(what))?;
+    drop(inside);
+    Ok(WHO.lasting(make(LIMIT), succeeding, Answer::Served))
 }

@@ -24,6 +24,11 @@
 //! | a call that is retried | yes | yes | yes | a crate of its own, a layer of tower's |
 //! | a budget | no | yes | yes, which nobody outside can ask | the same |
 //!
+//! | operation | execution-policy | tower-resilience |
+//! |---|---|---|
+//! | timeout, retry and breaker around one call | the breaker around the retry | its breaker inside tower's own retry and around tower's own timeout |
+//! | a limit that follows the calls | no | no |
+//!
 //! Every constructor makes its breaker, limiter, slots or retry, puts it on trial and gives a contestant, or says what the crate did instead.
 
 use std::time::Duration;
@@ -47,6 +52,7 @@ pub mod tokio;
 pub mod tower;
 pub mod tower_resilience;
 pub mod tower_resilience_bulkhead;
+pub mod tower_resilience_stack;
 
 /// Failures in a row that open a breaker of the success and rejection rows.
 pub const THRESHOLD: u16 = 5;
@@ -56,6 +62,12 @@ pub const HIGH_THRESHOLD: u16 = u16::MAX;
 
 /// Calls that are made at most of one that is retried.
 pub const ATTEMPTS: u32 = 3;
+
+/// How long an attempt may take.
+pub const LIMIT: Duration = Duration::from_secs(1);
+
+/// The same where a trial waits for it.
+pub const SHORT_LIMIT: Duration = Duration::from_millis(2);
 
 /// How long a breaker stays open: longer than any run.
 pub const OPEN_FOR: Duration = Duration::from_hours(1);

@@ -121,12 +121,12 @@ fn compiler() -> Result<String, Box<dyn Error>> {
     Ok(format!("{} (LLVM {}, {})", field("rustc "), field("LLVM version: "), field("host: ")))
 }
 
-/// Builds and runs the benchmark; what it printed. The build's progress goes to the terminal.
+/// Builds and runs the benchmarks; what they printed. The build's progress goes to the terminal.
 fn benchmark(home: &Path) -> Result<String, Box<dyn Error>> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
-        .args(["bench", "--locked", "--bench", "hot_paths", "--manifest-path"])
+        .args(["bench", "--locked", "--bench", "hot_paths", "--bench", "whole_calls", "--manifest-path"])
         .arg(home.join("Cargo.toml"));
     command.env("GUNGRAUN_OUTPUT_FORMAT", "json").stdin(Stdio::null()).stderr(Stdio::inherit());
     // Flags and profiles from outside would compile something else than what is recorded.
