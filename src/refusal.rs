@@ -36,6 +36,8 @@ pub enum By {
     Shedder,
     /// A client's throttle.
     Throttle,
+    /// The helper threads for calls that block: all are out.
+    Helpers,
 }
 
 /// An error that may be a refusal by fusebox.
@@ -53,6 +55,7 @@ impl By {
             Self::Limiter => "limiter",
             Self::Shedder => "shedder",
             Self::Throttle => "throttle",
+            Self::Helpers => "helpers",
         }
     }
 }

@@ -48,6 +48,12 @@ impl Instant {
         Self(self.0.saturating_add(saturating_nanos(duration)))
     }
 
+    /// This instant moved back by `duration`, at most to the origin.
+    #[must_use]
+    pub const fn saturating_sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(saturating_nanos(duration)))
+    }
+
     /// The time since `earlier`; nothing if that is not earlier.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {

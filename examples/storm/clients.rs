@@ -86,7 +86,6 @@ pub fn process<'a>(
                 .breaker(CircuitBreaker::new(breaking).with_clock(agenda.clock()))
                 .limit(LIMIT)
                 // Who waits for an open breaker until its deadline makes the first probe, with no time left for an answer.
-                .refusals_at_once()
                 .sleep(agenda)
                 .clock(agenda.clock())
                 .build()?;

@@ -102,25 +102,33 @@ where
         R: ClassifyLayer<E>,
         J: Judge<V, E>,
     {
-        let slot = self.layers.shedder.enter(self.settings.priority).map_err(Error::Shed)?;
+        let refused = |error| {
+            self.tell_refused(&error);
+            error
+        };
+        let slot =
+            self.layers.shedder.enter(self.settings.priority).map_err(|shed| refused(Error::Shed(shed)))?;
         let mut slot = Slot { shedder: &self.layers.shedder, pass: Some(slot), outcome: Outcome::Ignored };
-        self.layers.limiter.check().map_err(Error::Limited)?;
+        self.layers.limiter.check().map_err(|limited| refused(Error::Limited(limited)))?;
         self.set_out(course);
         let started = self.reading_if(self.settings.slow.is_some());
         loop {
-            let failure = match self.attempt_blocking(call) {
+            let failure = match self.attempt_blocking(course, &mut slot.outcome, call) {
                 Ok(value) => {
-                    slot.outcome = Outcome::Success;
                     course.stopped = Stopped::Success;
                     self.tell_if_slow(started);
                     return Ok(value);
                 }
                 Err(failure) => failure,
             };
-            match self.after(course, self.settings.at_once, &failure) {
+            match self.after(course, !self.settings.patient, &failure) {
                 Next::Wait(delay) => {
                     self.layers.counters.add(Kind::Retries);
                     sleep(delay);
+                    if self.is_over(course) {
+                        course.stopped = Stopped::Deadline;
+                        return Err(failure);
+                    }
                 }
                 Next::Stop(stopped) => {
                     course.stopped = stopped;
@@ -131,7 +139,13 @@ where
         }
     }
 
-    fn attempt_blocking<F, V, E>(&self, call: &mut F) -> Result<V, Error<E>>
+    /// One attempt, and what it means to the slot.
+    fn attempt_blocking<F, V, E>(
+        &self,
+        course: &mut Course,
+        outcome: &mut Outcome,
+        call: &mut F,
+    ) -> Result<V, Error<E>>
     where
         F: FnMut() -> Result<V, E>,
         J: Judge<V, E>,
@@ -139,6 +153,10 @@ where
         let mut held = Attempt { breaker: &self.layers.breaker, pass: None };
         self.layers.breaker.enter(&mut held.pass).map_err(Error::Rejected)?;
         self.layers.counters.add(Kind::Attempts);
+        if !course.underway {
+            course.underway = true;
+            self.layers.retry.begin();
+        }
         let limit = self.layers.limit.limit();
         let tried = self.reading_if(limit.is_some());
         let result = call();
@@ -148,9 +166,19 @@ where
         let judged = self.layers.judge.classify(&result);
         let verdict = if late { Verdict::Failure(FailureKind::Timeout) } else { judged };
         self.layers.breaker.leave(&mut held.pass, Some(verdict));
-        if let (true, Ok(_), Some(took), Some(now)) = (T::LEARNS, &result, took, ended) {
-            self.layers.limit.succeeded(took, now);
+        let well = verdict == Verdict::Success;
+        if let (true, Some(limit), Some(took), Some(now)) = (T::LEARNS, limit, took, ended) {
+            if late {
+                self.layers.limit.timed_out(limit, now);
+            } else if well {
+                self.layers.limit.succeeded(took, now);
+            }
         }
+        *outcome = match (late, well) {
+            (true, _) => Outcome::Overload,
+            (false, true) => Outcome::Success,
+            (false, false) => Outcome::Ignored,
+        };
         result.map_err(Error::Inner)
     }
 }

@@ -10,6 +10,7 @@ use crate::guard::Guard;
 use crate::guard::counts::Counters;
 use crate::guard::layers::{BreakerLayer, LimitLayer, LimiterLayer, RetryLayer, Retrying, ShedderLayer};
 use crate::invalid::{InvalidPolicy, Value, invalid};
+use crate::lanes::Count;
 use crate::pressure::Priority;
 use crate::retry::{Allowance, Class, Plan, Unclassified, When};
 use crate::sleep::{NoSleeper, Sleep};
@@ -56,8 +57,10 @@ pub(super) struct Settings {
     pub(super) deadline: Option<Duration>,
     pub(super) slow: Option<Duration>,
     pub(super) priority: Priority,
-    /// Whether a refusal is final, however soon it would be worth asking again.
-    pub(super) at_once: bool,
+    /// Whether a breaker that refuses is waited for.
+    pub(super) patient: bool,
+    /// Whether an attempt that timed out is the last.
+    pub(super) timeouts_final: bool,
 }
 
 /// The layers, from the outside to the inside, and what serves all of them.
@@ -86,7 +89,8 @@ impl Empty {
                 deadline: None,
                 slow: None,
                 priority: Priority::Normal,
-                at_once: false,
+                patient: false,
+                timeouts_final: false,
             },
             layers: Layers {
                 shedder: (),
@@ -149,9 +153,10 @@ impl<D, L, B, R, S, J, O, N, C> Builder<D, L, B, (), R, S, J, O, N, C> {
 
 impl<D, L, B, T, S, J, O, N, C> Builder<D, L, B, T, (), S, J, O, N, C> {
     /// Tries again by this policy. Every error is transient, unless [`when`](Builder::when) or [`classify`](Builder::classify)
-    /// say otherwise; an attempt that timed out is; a breaker's rejection is waited for as it asks, where the deadline allows.
+    /// say otherwise; an attempt that timed out is, unless [`timeouts_final`](Builder::timeouts_final); a breaker that refuses ends it, unless told
+    /// [to wait](Builder::wait_for_refusals).
     pub fn retry<P: Plan>(self, plan: P) -> Builder<D, L, B, T, Retrying<P>, S, J, O, N, C> {
-        let retry = Retrying { plan, classify: Unclassified, budget: () };
+        let retry = Retrying { plan, classify: Unclassified, budget: (), failed: Count::zero() };
         with!(self, retry: retry, shedder limiter breaker judge limit sleeper clock observer counters)
     }
 }
@@ -159,7 +164,7 @@ impl<D, L, B, T, S, J, O, N, C> Builder<D, L, B, T, (), S, J, O, N, C> {
 impl<D, L, B, T, P, K, S, J, O, N, C> Builder<D, L, B, T, Retrying<P, K>, S, J, O, N, C> {
     /// Takes a token for each retry from this budget: `&Budget`, or an `Arc` of one.
     pub fn budget<A: Allowance>(self, budget: A) -> Builder<D, L, B, T, Retrying<P, K, A>, S, J, O, N, C> {
-        with!(self, retry: |Retrying { plan, classify, budget: () }| Retrying { plan, classify, budget }, shedder limiter breaker judge limit sleeper clock observer counters)
+        with!(self, retry: |Retrying { plan, classify, budget: (), failed }| Retrying { plan, classify, budget, failed }, shedder limiter breaker judge limit sleeper clock observer counters)
     }
 }
 
@@ -171,7 +176,7 @@ impl<D, L, B, T, P, A, S, J, O, N, C> Builder<D, L, B, T, Retrying<P, Unclassifi
         transient: Q,
     ) -> Builder<D, L, B, T, Retrying<P, When<Q>, A>, S, J, O, N, C> {
         let classify = When::new(transient);
-        with!(self, retry: |Retrying { plan, classify: Unclassified, budget }| Retrying { plan, classify, budget }, shedder limiter breaker judge limit sleeper clock observer counters)
+        with!(self, retry: |Retrying { plan, classify: Unclassified, budget, failed }| Retrying { plan, classify, budget, failed }, shedder limiter breaker judge limit sleeper clock observer counters)
     }
 
     /// Says of each of the call's own errors what it means to the retry: a [`Class`](crate::retry::Class).
@@ -179,7 +184,7 @@ impl<D, L, B, T, P, A, S, J, O, N, C> Builder<D, L, B, T, Retrying<P, Unclassifi
         self,
         classify: K,
     ) -> Builder<D, L, B, T, Retrying<P, K, A>, S, J, O, N, C> {
-        with!(self, retry: |Retrying { plan, classify: Unclassified, budget }| Retrying { plan, classify, budget }, shedder limiter breaker judge limit sleeper clock observer counters)
+        with!(self, retry: |Retrying { plan, classify: Unclassified, budget, failed }| Retrying { plan, classify, budget, failed }, shedder limiter breaker judge limit sleeper clock observer counters)
     }
 }
 
@@ -213,10 +218,20 @@ impl<D, L, B, T, R, S, J, O, N, C> Builder<D, L, B, T, R, S, J, O, N, C> {
         self
     }
 
-    /// Never waits for a breaker that refuses, however soon it would be worth asking again: the caller hears of it at once. With a
-    /// fallback it is so anyway.
-    pub const fn refusals_at_once(mut self) -> Self {
-        self.settings.at_once = true;
+    /// Waits for a breaker that refuses for as long as it asks, where the deadline allows, and without a token of the budget. Unless told, its
+    /// refusal is final and comes at once: that is what a breaker is for.
+    ///
+    /// For background work that has the time. All who wait for one breaker come back at the same moment, of whom it lets one
+    /// through; meanwhile each keeps its slot of the shedder. With a fallback nobody waits.
+    pub const fn wait_for_refusals(mut self) -> Self {
+        self.settings.patient = true;
+        self
+    }
+
+    /// Does not try again what timed out: for calls that must not be made twice. Unless told, an attempt that had not ended at its limit
+    /// is transient, whatever `when` and `classify` say of the call's own errors.
+    pub const fn timeouts_final(mut self) -> Self {
+        self.settings.timeouts_final = true;
         self
     }
 
@@ -242,7 +257,7 @@ impl<D, L, B, T, R, S, J, O, N, C> Builder<D, L, B, T, R, S, J, O, N, C> {
     }
 }
 
-impl<D, L, B, T: LimitLayer, R: RetryLayer, S, J, O, N, C> Builder<D, L, B, T, R, S, J, O, N, C> {
+impl<D, L, B, T: LimitLayer, R: RetryLayer, S, J, O, N, C: TimeSource> Builder<D, L, B, T, R, S, J, O, N, C> {
     /// The guard, checked.
     ///
     /// # Errors
@@ -258,6 +273,9 @@ impl<D, L, B, T: LimitLayer, R: RetryLayer, S, J, O, N, C> Builder<D, L, B, T, R
         }
         if layers.limit.limit() == Some(Duration::ZERO) {
             return Err(invalid!("limit", zero, "must be above zero"));
+        }
+        if settings.deadline.is_some() && layers.clock.time().is_none() {
+            return Err(invalid!("deadline", Value::Missing, "must have a clock: say `.clock(…)`"));
         }
         let longer = |inner: Option<Duration>, outer: Option<Duration>| match (inner, outer) {
             (Some(inner), Some(outer)) if inner > outer => Some(Value::Duration(inner)),

@@ -172,13 +172,16 @@ where
                     layers.breaker.leave(this.pass, Some(verdict));
                     match output {
                         Ok(Ok(value)) => {
-                            if let (true, Some(tried)) = (T::LEARNS, *this.tried) {
+                            let well = verdict == Verdict::Success;
+                            if let (true, true, Some(tried)) = (T::LEARNS, well, *this.tried) {
                                 guard.succeeded_since(tried);
                             }
                             *this.at = At::End;
                             this.attempt.set(None);
                             if let Some(slot) = this.slot.take() {
-                                layers.shedder.leave(slot, Outcome::Success);
+                                layers
+                                    .shedder
+                                    .leave(slot, if well { Outcome::Success } else { Outcome::Ignored });
                             }
                             guard.tell_if_slow(*this.started);
                             this.course.stopped = Stopped::Success;
@@ -192,13 +195,19 @@ where
                     *this.at = At::End;
                     match layers.shedder.enter(guard.settings.priority) {
                         Ok(slot) => *this.slot = Some(slot),
-                        Err(shed) => return Poll::Ready(Err(Error::Shed(shed))),
+                        Err(shed) => {
+                            let error = Error::Shed(shed);
+                            guard.tell_refused(&error);
+                            return Poll::Ready(Err(error));
+                        }
                     }
                     if let Err(limited) = layers.limiter.check() {
                         if let Some(slot) = this.slot.take() {
                             layers.shedder.leave(slot, Outcome::Ignored);
                         }
-                        return Poll::Ready(Err(Error::Limited(limited)));
+                        let error = Error::Limited(limited);
+                        guard.tell_refused(&error);
+                        return Poll::Ready(Err(error));
                     }
                     guard.set_out(this.course);
                     *this.started = guard.reading_if(guard.settings.slow.is_some());
@@ -209,7 +218,7 @@ where
                         ready!(wait.poll(context));
                     }
                     this.sleep.set(None);
-                    None
+                    if guard.is_over(this.course) { Some(Error::TimedOut(guard.too_late())) } else { None }
                 }
                 At::End => return Poll::Pending,
             };
@@ -218,6 +227,10 @@ where
                 None => match layers.breaker.enter(this.pass) {
                     Ok(()) => {
                         layers.counters.add(Kind::Attempts);
+                        if !this.course.underway {
+                            this.course.underway = true;
+                            layers.retry.begin();
+                        }
                         *this.tried = guard.reading_if(T::LEARNS);
                         *this.limit = Limit::Unasked;
                         this.attempt.set(Some((this.call)()));

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::breaker::{self, CircuitBreaker, Plan, Rejected, State, Verdict};
 use crate::deadline::Deadline;
+use crate::lanes::Count;
 use crate::limiter::{self, RateLimiter};
 use crate::observe::Observer;
 use crate::pressure::{self, LoadShedder, Outcome, Priority};
@@ -25,7 +26,7 @@ pub trait BreakerLayer {
     /// Takes the pass back, if there is one: with an outcome, or given up.
     fn leave(&self, place: &mut Option<Self::Pass>, verdict: Option<Verdict>);
 
-    /// The state, where there is a breaker.
+    /// The state, where there is a breaker that would refuse: none in shadow.
     fn state(&self) -> Option<State>;
 }
 
@@ -43,7 +44,7 @@ pub trait ShedderLayer {
     /// Takes the slot back.
     fn leave(&self, pass: Self::Pass, outcome: Outcome);
 
-    /// How it stands, where there is one.
+    /// How it stands, where there is one that would refuse: none in shadow.
     fn look(&self) -> Option<pressure::Look>;
 
     /// How many slots work of this priority may fill.
@@ -79,7 +80,7 @@ pub trait LimitLayer {
 
 /// Whether and when to try again: a [`Retrying`], or never (`()`).
 pub trait RetryLayer {
-    /// A first call is about to be made.
+    /// A first call is let through.
     fn begin(&self);
 
     /// An attempt failed.
@@ -105,11 +106,13 @@ pub struct Failed {
 }
 
 /// Retries by a policy, from a budget; made by [`Builder::retry`](crate::guard::Builder::retry).
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Retrying<P, K = retry::Unclassified, B = ()> {
     pub(super) plan: P,
     pub(super) classify: K,
     pub(super) budget: B,
+    /// Calls that failed at first: each has its own jitter, also where the plan has a seed.
+    pub(super) failed: Count,
 }
 
 impl BreakerLayer for () {
@@ -144,7 +147,8 @@ impl<P: Plan, C: Clock, O: Observer<breaker::Event>, N: breaker::Counting> Break
     }
 
     fn state(&self) -> Option<State> {
-        Some(self.look().state)
+        let status = self.look();
+        (!status.shadow).then_some(status.state)
     }
 }
 
@@ -188,7 +192,7 @@ where
     }
 
     fn look(&self) -> Option<pressure::Look> {
-        Some(LoadShedder::look(self))
+        (!self.is_shadow()).then(|| LoadShedder::look(self))
     }
 
     fn limit(&self, priority: Priority) -> u32 {
@@ -276,11 +280,7 @@ impl<P: retry::Plan, K, B: Allowance> RetryLayer for Retrying<P, K, B> {
 
     fn failed(&self, course: &mut Option<Course>, at: Failed) -> Next {
         let course = course.get_or_insert_with(|| {
-            let course = match at.began {
-                Some(began) => Course::begun_at(&self.plan, began),
-                None => Course::new(&self.plan),
-            };
-            course.until(at.until)
+            Course::of_call(&self.plan, self.failed.add_shared(), at.began).until(at.until)
         });
         course.failed(at.class, at.now, &self.budget)
     }

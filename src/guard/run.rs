@@ -3,7 +3,7 @@
 use core::pin::pin;
 use core::time::Duration;
 
-use crate::breaker::Classify as Judge;
+use crate::breaker::{Classify as Judge, State};
 use crate::deadline::Deadline;
 use crate::guard::Guard;
 use crate::guard::calling::{Calling, Limit};
@@ -31,11 +31,21 @@ pub(super) struct Course {
     pub(super) stopped: Stopped,
     /// Attempts that failed.
     failed: u32,
+    /// Whether one was let through.
+    pub(super) underway: bool,
 }
 
 impl Course {
     pub(super) const fn begun(until: Deadline, began: Option<Instant>) -> Self {
-        Self { began, latest: Instant::ORIGIN, until, retries: None, stopped: Stopped::Permanent, failed: 0 }
+        Self {
+            began,
+            latest: Instant::ORIGIN,
+            until,
+            retries: None,
+            stopped: Stopped::Permanent,
+            failed: 0,
+            underway: false,
+        }
     }
 
     /// What time it is, where the clock says this.
@@ -85,7 +95,7 @@ where
         J: Judge<V, E>,
     {
         let ending = self.begin();
-        let result = self.run((Deadline::NONE, None), self.settings.at_once, call).await;
+        let result = self.run((Deadline::NONE, None), !self.settings.patient, call).await;
         ending.ended(&result);
         result
     }
@@ -114,7 +124,7 @@ where
         J: Judge<V, E>,
     {
         let ending = self.begin();
-        let mut calling = pin!(self.run((Deadline::NONE, None), self.settings.at_once, call));
+        let mut calling = pin!(self.run((Deadline::NONE, None), !self.settings.patient, call));
         let result = calling.as_mut().await;
         ending.ended(&result);
         calling.course().report(result)
@@ -154,7 +164,9 @@ where
         let ending = self.begin();
         let began = self.layers.clock.time();
         let result = if began.is_some_and(|now| until.is_over_at(now)) {
-            Err(Error::TimedOut(TimedOut::new(self.settings.name, Duration::ZERO).at_deadline()))
+            let error = Error::TimedOut(self.too_late());
+            self.tell_refused(&error);
+            Err(error)
         } else {
             let after = |longest: Option<Duration>, from: Instant| {
                 longest.map_or(Deadline::NONE, |longest| Deadline::after(longest, from))
@@ -162,7 +174,7 @@ where
             let all = began.map_or(until, |began| until.earlier(after(self.settings.deadline, began)));
             let inner = |now| all.earlier(after(self.layers.limit.limit(), now));
             let each = || call(self.layers.clock.time().map_or(all, inner));
-            self.run((until, began), self.settings.at_once, each).await
+            self.run((until, began), !self.settings.patient, each).await
         };
         ending.ended(&result);
         result
@@ -189,16 +201,16 @@ where
 /// What all forms of a call share.
 impl<D, L, B, T, R, S, J, O, N, C> Guard<D, L, B, T, R, S, J, O, N, C>
 where
+    B: BreakerLayer,
     T: LimitLayer,
     R: RetryLayer,
     O: Observer<Event>,
     N: Counting,
     C: TimeSource,
 {
-    /// The outer layers have let it through: a first attempt is about to be made.
+    /// The outer layers have let it through.
     #[inline]
     pub(super) fn set_out(&self, course: &mut Course) {
-        self.layers.retry.begin();
         if course.began.is_none() && self.layers.retry.deadline().is_some() {
             course.began = self.layers.clock.time();
         }
@@ -245,6 +257,7 @@ where
             Error::Inner(error) => self.layers.retry.classify(error),
             Error::Rejected(_) if at_once => Class::Refused(None),
             Error::Rejected(rejected) => Class::Refused(rejected.retry_after()),
+            Error::TimedOut(_) if self.settings.timeouts_final => Class::Permanent,
             _ => Class::Transient,
         };
         let now = self.layers.clock.time().map(|now| course.at(now));
@@ -256,10 +269,22 @@ where
             }
             self.tell(|| Event::TimedOut(*late));
         }
+        // What ends at the deadline or after is cut off as it begins: it is not waited for.
         let until = now.map_or(course.until, |now| self.deadline(course, now));
+        let until =
+            until.instant().map_or(until, |end| Deadline::at(end.saturating_sub(Duration::from_nanos(1))));
+        // An attempt that is cut off before its own limit would be taken for a failure of the dependency.
+        let room = match class {
+            Class::Refused(_) => self.layers.limit.limit().unwrap_or_default(),
+            _ => Duration::ZERO,
+        };
+        let until = until.instant().map_or(until, |end| Deadline::at(end.saturating_sub(room)));
         let began = course.began.or(now);
         let next = if over {
             Next::Stop(Stopped::Deadline)
+        } else if at_once && class == Class::Transient && self.would_be_refused() {
+            // It ends with its own error, and takes no token for what would be refused.
+            Next::Stop(Stopped::Open)
         } else {
             self.layers.retry.failed(&mut course.retries, Failed { class, began, now, until })
         };
@@ -274,6 +299,28 @@ where
             Next::Stop(stopped) => Event::GaveUp { operation, attempts: attempt, why, stopped },
         });
         next
+    }
+
+    fn would_be_refused(&self) -> bool {
+        matches!(self.layers.breaker.state(), Some(State::Open | State::ForcedOpen))
+    }
+
+    /// Whether nothing is left of all deadlines: a wait was longer than it should have been.
+    #[cold]
+    pub(super) fn is_over(&self, course: &mut Course) -> bool {
+        self.left(course).is_some_and(|left| left.is_zero())
+    }
+
+    /// What was not begun, since nothing was left.
+    pub(super) fn too_late(&self) -> TimedOut {
+        TimedOut::new(self.settings.name, Duration::ZERO).at_deadline()
+    }
+
+    /// Nobody was asked.
+    #[cold]
+    pub(super) fn tell_refused<E>(&self, error: &Error<E>) {
+        let (operation, why) = (self.settings.name, error.why());
+        self.tell(|| Event::GaveUp { operation, attempts: 0, why, stopped: Stopped::Permanent });
     }
 
     #[inline]

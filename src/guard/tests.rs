@@ -1,6 +1,7 @@
 //! Calls in virtual time: what each layer does to the others, how calls end, and what is left when they are dropped.
 
 #![allow(clippy::panic, reason = "a test may stop at what it did not expect")]
+#![allow(clippy::float_cmp, reason = "balances of few decimals are exact")]
 
 use core::cell::Cell;
 use core::future::{Ready, pending, ready};
@@ -130,8 +131,12 @@ fn a_wait_beyond_the_deadline_is_not_begun() {
         let report = drive(&clock, guard.call_detailed(down));
         (report.attempts, report.stopped, now(&clock))
     };
-    assert_eq!(at(300), (3, Stopped::Deadline, millis(300)), "to end exactly at it is in time");
-    assert_eq!(at(299), (2, Stopped::Deadline, millis(100)));
+    assert_eq!(at(301), (3, Stopped::Deadline, millis(300)));
+    assert_eq!(
+        at(300),
+        (2, Stopped::Deadline, millis(100)),
+        "what ends at the deadline would be cut off as it begins"
+    );
     let _ = clock;
 }
 
@@ -187,10 +192,10 @@ fn an_outer_deadline_nests_and_travels() {
 }
 
 #[test]
-fn a_rejection_is_waited_for_unless_it_is_final() {
+fn a_refusal_is_final_unless_it_is_to_be_waited_for() {
     let clock = ManualClock::new();
     let breaker = CircuitBreaker::new(breaking(1)).with_clock(&clock);
-    let budget = Budget::new(Allowed::ratio(0.1).initial(1.0).constant());
+    let budget = Budget::new(Allowed::ratio(0.0).initial(1.0).constant());
     let calls = Cell::new(0);
     let call = || {
         calls.set(calls.get() + 1);
@@ -198,19 +203,145 @@ fn a_rejection_is_waited_for_unless_it_is_final() {
     };
     let patient =
         Guard::builder("x").retry(plain(9).constant()).budget(&budget).breaker(&breaker).sleep(&clock);
-    let patient = patient.clock(&clock).build().unwrap();
+    let patient = patient.wait_for_refusals().clock(&clock).build().unwrap();
     // The failure opens it, a token buys the wait; the rejection is waited for without one.
     assert_eq!(drive(&clock, patient.call(call)), Ok(2));
-    assert_eq!(now(&clock), millis(1_000));
-    let hasty =
-        Guard::builder("x").retry(plain(9).constant()).breaker(&breaker).refusals_at_once().sleep(&clock);
+    assert_eq!((now(&clock), budget.look().balance), (millis(1_000), 0.0));
+    let hasty = Guard::builder("x").retry(plain(9).constant()).breaker(&breaker).sleep(&clock);
     let hasty = hasty.clock(&clock).build().unwrap();
-    breaker.force_open();
     breaker.reset();
     calls.set(0);
     let report = drive(&clock, hasty.call_detailed(call));
+    assert_eq!(
+        (report.result, report.stopped),
+        (Err(Error::Inner("down")), Stopped::Open),
+        "with its own error"
+    );
+    assert_eq!((report.attempts, calls.get(), report.waited), (1, 1, Duration::ZERO));
+    let report = drive(&clock, hasty.call_detailed(call));
     assert!(report.result.unwrap_err().is_open());
-    assert_eq!((report.attempts, report.stopped, calls.get()), (2, Stopped::Permanent, 1));
+    assert_eq!((report.attempts, report.stopped, calls.get()), (1, Stopped::Permanent, 1));
+}
+
+#[test]
+fn callers_that_wait_for_a_breaker_do_not_keep_it_open() {
+    // All who were refused while it was open come back at one moment; the first has nothing left of its deadline.
+    let clock = ManualClock::new();
+    let breaker = CircuitBreaker::new(breaking(1)).with_clock(&clock).counted();
+    let guard = Guard::builder("x").retry(plain(3).constant()).breaker(&breaker).deadline(millis(1_000));
+    let guard = guard.limit(millis(30)).wait_for_refusals().sleep(&clock).clock(&clock).build().unwrap();
+    breaker.acquire().unwrap().failure();
+    let call = || async {
+        (&clock).sleep(millis(20)).await;
+        Ok::<_, ()>(())
+    };
+    let mut context = Context::from_waker(Waker::noop());
+    let mut waiting = std::vec::Vec::new();
+    for _ in 0..100 {
+        let mut future = std::boxed::Box::pin(guard.call(call));
+        if future.as_mut().poll(&mut context).is_pending() {
+            waiting.push(future);
+        }
+        clock.advance(millis(9));
+    }
+    assert!(waiting.len() > 90, "all but those whose deadline ends too soon: {}", waiting.len());
+    for _ in 0..2_000 {
+        waiting.retain_mut(|future| future.as_mut().poll(&mut context).is_pending());
+        clock.advance(millis(1));
+    }
+    assert_eq!((breaker.look().state, breaker.counts().timeouts), (State::Closed, 0));
+}
+
+#[test]
+fn nothing_is_begun_after_the_deadline_however_late_a_sleeper_is() {
+    let clock = ManualClock::new();
+    let breaker = CircuitBreaker::new(breaking(9)).with_clock(&clock).counted();
+    let late = |wait: Duration| (&clock).sleep(wait + millis(60));
+    let guard = Guard::builder("x").retry(plain(9).constant()).breaker(&breaker).deadline(millis(150));
+    let guard = guard.sleep(late).clock(&clock).build().unwrap();
+    let report = drive(&clock, guard.call_detailed(down));
+    assert!(matches!(report.result, Err(Error::TimedOut(late)) if late.by_deadline && late.limit.is_zero()));
+    assert_eq!((breaker.counts().admitted, breaker.counts().timeouts), (1, 0));
+    let calls = Cell::new(0);
+    let call = || {
+        calls.set(calls.get() + 1);
+        Err::<(), _>("down")
+    };
+    let report = guard.call_blocking_with(|wait| clock.advance(wait + millis(60)), call);
+    assert_eq!(
+        (report.result, report.stopped, calls.get()),
+        (Err(Error::Inner("down")), Stopped::Deadline, 1)
+    );
+}
+
+#[test]
+fn what_must_not_be_made_twice_is_not() {
+    let clock = ManualClock::new();
+    let guard = Guard::builder("x")
+        .retry(plain(3).constant())
+        .when(|(): &()| false)
+        .limit(millis(50))
+        .timeouts_final();
+    let guard = guard.sleep(&clock).clock(&clock).build().unwrap();
+    let report = drive(&clock, guard.call_detailed(pending::<Result<(), ()>>));
+    assert_eq!((report.attempts, report.stopped), (1, Stopped::Permanent));
+}
+
+#[test]
+fn a_refused_call_feeds_no_budget() {
+    let clock = ManualClock::new();
+    let breaker = CircuitBreaker::new(breaking(1)).with_clock(&clock);
+    let budget = Budget::new(Allowed::ratio(1.0).constant());
+    let guard =
+        Guard::builder("x").retry(plain(3).constant()).budget(&budget).breaker(&breaker).sleep(&clock);
+    let guard = guard.clock(&clock).build().unwrap();
+    breaker.force_open();
+    for _ in 0..5 {
+        assert!(drive(&clock, guard.call(down)).unwrap_err().is_open());
+    }
+    assert_eq!(budget.look().balance, 0.0);
+    breaker.reset();
+    assert_eq!(drive(&clock, guard.call(|| ready(Ok::<_, ()>(1)))), Ok(1));
+    assert_eq!(budget.look().balance, 1.0);
+}
+
+#[test]
+fn what_is_judged_a_failure_teaches_nothing() {
+    let clock = ManualClock::new();
+    let limit = AdaptiveTimeout::new(Adapting::from(millis(100)).minimum_samples(5).constant());
+    let shedder = LoadShedder::new(Capacity::of(1).constant()).counted();
+    let guard = Guard::builder("x").limit(&limit).shedder(&shedder).sleep(&clock).clock(&clock);
+    let guard = guard
+        .judge(|status: &Result<u16, ()>| match status {
+            Ok(500..) => crate::breaker::Verdict::Failure(crate::breaker::FailureKind::Error),
+            _ => crate::breaker::Verdict::Success,
+        })
+        .build()
+        .unwrap();
+    for _ in 0..20 {
+        assert_eq!(drive(&clock, guard.call(|| ready(Ok(503)))), Ok(503));
+        assert_eq!(guard.call_blocking_with(|_| (), || Ok(503)).result, Ok(503));
+    }
+    assert_eq!((limit.look().samples, shedder.counts().succeeded, shedder.counts().ignored), (0, 0, 40));
+}
+
+#[test]
+fn a_seeded_guard_spreads_its_calls() {
+    let clock = ManualClock::new();
+    let plan = Policy::attempts(2).jitter(Jitter::Full).constant().seeded(7);
+    let guard = Guard::builder("x").retry(plan).sleep(&clock).clock(&clock).build().unwrap();
+    let waits: std::vec::Vec<_> = (0..3).map(|_| drive(&clock, guard.call_detailed(down)).waited).collect();
+    assert!(waits[0] != waits[1] && waits[1] != waits[2] && waits[0] != waits[2], "{waits:?}");
+}
+
+#[test]
+fn what_is_in_shadow_refuses_nobody_and_is_healthy() {
+    let breaker = CircuitBreaker::new(breaking(1));
+    let guard = Guard::builder("x").breaker(&breaker).build().unwrap();
+    breaker.force_open();
+    assert_eq!(guard.health().status(), Status::Down);
+    breaker.set_shadow(true);
+    assert_eq!(guard.health().status(), Status::Healthy);
 }
 
 #[test]
@@ -238,16 +369,19 @@ fn errors_are_classified_and_judged_apart() {
 
 #[test]
 fn a_ready_call_reads_no_clock() {
-    struct NoReading;
-    impl Clock for NoReading {
+    struct Read(Cell<u32>);
+    impl Clock for Read {
         fn now(&self) -> Instant {
-            unreachable!("nobody needs the time")
+            self.0.set(self.0.get() + 1);
+            Instant::ORIGIN
         }
     }
-    let clock = ManualClock::new();
+    let (clock, read) = (ManualClock::new(), Read(Cell::new(0)));
     let guard = Guard::builder("x").retry(plain(3).constant()).breaker(CircuitBreaker::new(breaking(5)));
-    let guard = guard.limit(millis(10)).deadline(millis(20)).sleep(&clock).clock(NoReading).build().unwrap();
+    let guard = guard.limit(millis(10)).deadline(millis(20)).sleep(&clock).clock(&read).build().unwrap();
+    read.0.set(0);
     assert_eq!(drive(&clock, guard.call(|| ready(Ok::<_, ()>(1)))), Ok(1));
+    assert_eq!(read.0.get(), 0);
 }
 
 #[test]
@@ -288,20 +422,20 @@ fn the_last_good_value_stands_in_and_says_why() {
     assert_eq!(serve(Err("no such user")), Err(Error::Inner("no such user")), "that is an answer");
     breaker.reset();
     let served = serve(Err("down")).unwrap();
-    assert_eq!((served.value, served.by), (7, By::Cached { age: millis(200) }), "a retry's delay later");
-    assert!(matches!(served.why, Some(Why::Refused(_))), "and found the breaker open");
-    assert_eq!(now(&clock), millis(200), "but did not wait for it");
-    clock.advance(millis(4_700));
+    assert_eq!((served.value, served.by), (7, By::Cached { age: millis(100) }));
     assert_eq!(
-        serve(Err("down")).unwrap().age(),
-        Some(millis(5_000)),
-        "at its stale limit, after a retry's delay"
+        (served.why, now(&clock)),
+        (Some(Why::Failed), millis(100)),
+        "nobody waits for the breaker that it opened"
     );
+    assert!(matches!(serve(Err("down")).unwrap().why, Some(Why::Refused(_))));
+    clock.advance(millis(4_900));
+    assert_eq!(serve(Err("down")).unwrap().age(), Some(millis(5_000)), "at its stale limit");
     breaker.force_open();
     clock.advance(Duration::from_nanos(1));
     assert!(serve(Err("down")).unwrap_err().is_open(), "beyond its stale limit nothing is served");
     let counts = guard.counts();
-    assert_eq!((counts.succeeded, counts.cached, counts.failed, counts.rejected), (1, 2, 1, 1));
+    assert_eq!((counts.succeeded, counts.cached, counts.failed, counts.rejected), (1, 3, 1, 1));
     assert_eq!(counts.in_flight(), 0);
 }
 
@@ -419,6 +553,8 @@ fn what_can_never_work_is_refused_by_name() {
     );
     let late = plain(2).deadline(millis(2)).constant();
     assert_eq!(field(Guard::builder("x").retry(late).deadline(millis(1)).build().map(drop)), "retry");
+    let clockless = Guard::builder("x").clock(crate::time::NoClock).deadline(millis(1));
+    assert_eq!(field(clockless.build().map(drop)), "deadline");
 }
 
 #[test]
@@ -453,9 +589,9 @@ fn a_call_that_blocks_goes_through_the_same_layers() {
     assert_eq!((breaker.counts().timeouts, breaker.counts().succeeded), (1, 0));
     // The second failure opens it, for longer than the deadline.
     let report = guard.call_blocking_with(sleep, || Err::<u32, _>("down"));
-    assert!(report.result.unwrap_err().is_open());
-    assert_eq!((report.attempts, report.stopped, report.waited), (2, Stopped::Deadline, millis(100)));
-    assert_eq!((shedder.look().depth, shedder.counts().succeeded, guard.counts().in_flight()), (0, 1, 0));
+    assert_eq!((report.result, report.stopped), (Err(Error::Inner("down")), Stopped::Open));
+    assert_eq!((report.attempts, report.waited), (1, Duration::ZERO));
+    assert_eq!((shedder.look().depth, shedder.counts().overloaded, guard.counts().in_flight()), (0, 1, 0));
     let held = shedder.admit(Priority::Critical).unwrap();
     assert!(guard.call_blocking_with(sleep, || Ok::<u32, &str>(1)).result.unwrap_err().is_shed());
     drop(held);

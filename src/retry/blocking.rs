@@ -134,7 +134,10 @@ where
         let mut progress = terms.begin();
         loop {
             let error = match call() {
-                Ok(value) => return progress.report(Ok(value), Stopped::Success),
+                Ok(value) => {
+                    terms.succeeded(&mut progress);
+                    return progress.report(Ok(value), Stopped::Success);
+                }
                 Err(error) => error,
             };
             match terms.failed(&mut progress, &error) {

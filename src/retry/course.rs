@@ -8,7 +8,7 @@ use crate::deadline::Deadline;
 use crate::retry::budget::Allowance;
 use crate::retry::class::Class;
 use crate::retry::delays::Delays;
-use crate::retry::policy::Plan;
+use crate::retry::policy::{Plan, Policy};
 use crate::time::{Instant, saturating_nanos};
 
 /// The retries of one call, for those who drive them: an event loop, a simulation, a loop that holds a `&mut` connection.
@@ -72,6 +72,8 @@ pub enum Stopped {
     Deadline,
     /// The budget had no token left.
     Budget,
+    /// The breaker is open: a further attempt would be refused.
+    Open,
     /// The caller asked to stop.
     Cancelled,
 }
@@ -79,9 +81,26 @@ pub enum Stopped {
 impl Course {
     /// The course of a call that begins now, where there is no clock: of its deadline only the waits count.
     pub fn new(plan: &impl Plan) -> Self {
-        let policy = plan.policy();
+        Self::with(plan.policy(), plan.delays())
+    }
+
+    /// The course of a call that begins at this instant.
+    pub fn begun_at(plan: &impl Plan, now: Instant) -> Self {
+        Self::new(plan).from(plan.policy(), now)
+    }
+
+    /// The course of the `call`-th of several calls by one plan, which began then.
+    pub(crate) fn of_call(plan: &impl Plan, call: u64, began: Option<Instant>) -> Self {
+        let course = Self::with(plan.policy(), plan.delays_of(call));
+        match began {
+            Some(began) => course.from(plan.policy(), began),
+            None => course,
+        }
+    }
+
+    fn with(policy: &Policy, delays: Delays) -> Self {
         Self {
-            delays: plan.delays(),
+            delays,
             most: policy.attempts,
             attempts: 0,
             waited: 0,
@@ -91,12 +110,10 @@ impl Course {
         }
     }
 
-    /// The course of a call that begins at this instant.
-    pub fn begun_at(plan: &impl Plan, now: Instant) -> Self {
-        let course = Self { latest: now, ..Self::new(plan) };
-        match plan.policy().deadline() {
-            Some(longest) => course.until(Deadline::after(longest, now)),
-            None => course,
+    fn from(self, policy: &Policy, began: Instant) -> Self {
+        match policy.deadline() {
+            Some(longest) => self.until(Deadline::after(longest, began)),
+            None => self,
         }
     }
 
@@ -169,6 +186,7 @@ impl Stopped {
             Self::Permanent => "permanent",
             Self::Deadline => "deadline",
             Self::Budget => "budget",
+            Self::Open => "open",
             Self::Cancelled => "cancelled",
         }
     }

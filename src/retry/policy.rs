@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::invalid::{InvalidPolicy, Value, refuse_to_compile, refuse_unless};
+use crate::random;
 use crate::ratio::Ratio;
 use crate::retry::delays::{Delays, Seed};
 use crate::time::saturating_nanos;
@@ -96,6 +97,12 @@ pub trait Plan {
 
     /// The delays of one call: one less than there are attempts.
     fn delays(&self) -> Delays;
+
+    /// The delays of the `call`-th of several calls by one plan: with a seed, each has its own.
+    fn delays_of(&self, call: u64) -> Delays {
+        let _ = call;
+        self.delays()
+    }
 }
 
 impl Seeded {
@@ -121,6 +128,10 @@ impl<P: Plan> Plan for &P {
     fn delays(&self) -> Delays {
         (**self).delays()
     }
+
+    fn delays_of(&self, call: u64) -> Delays {
+        (**self).delays_of(call)
+    }
 }
 
 impl Plan for Seeded {
@@ -130,6 +141,10 @@ impl Plan for Seeded {
 
     fn delays(&self) -> Delays {
         Self::delays(self)
+    }
+
+    fn delays_of(&self, call: u64) -> Delays {
+        Delays::new(self.policy, Seed::Given(random::number(self.seed, call)))
     }
 }
 

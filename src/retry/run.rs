@@ -194,6 +194,7 @@ where
                 match ready!(call.poll(context)) {
                     Ok(value) => {
                         this.stage.set(Stage::Over);
+                        terms.succeeded(progress);
                         return Poll::Ready(progress.report(Ok(value), Stopped::Success));
                     }
                     Err(error) => match terms.failed(progress, &error) {

@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::deadline::Deadline;
 use crate::refusal::MayRefuse;
 use crate::retry::budget::Allowance;
-use crate::retry::class::{Classify, Refusals, Unclassified, When};
+use crate::retry::class::{Class, Classify, Refusals, Unclassified, When};
 use crate::retry::course::{Course, Next, Stopped};
 use crate::retry::policy::Plan;
 use crate::time::{DEFAULT_CLOCK, DefaultClock, Instant, TimeSource};
@@ -52,6 +52,8 @@ pub(super) struct Progress {
     began: Option<Instant>,
     /// Since its first failure.
     course: Option<Course>,
+    /// Whether the first call has paid its part.
+    deposited: bool,
 }
 
 /// A retry that is about to be made: what [`notify`](Retry::notify) is told.
@@ -140,21 +142,25 @@ impl<F, R, P, S> Retry<F, R, P, S> {
     }
 }
 
-impl<F, R: Gives, P, S, K, H, B, C, X> Retry<F, R, P, S, K, H, B, C, X> {
+/// Errors are classified once: neither can be said after the other, nor after `refusals`.
+impl<F, R: Gives, P, S, H, B, C, X> Retry<F, R, P, S, Unclassified, H, B, C, X> {
     /// Errors of which this is true are tried again, others are not.
     #[inline]
     pub fn when<Q: Fn(&R::Error) -> bool>(self, transient: Q) -> Retry<F, R, P, S, When<Q>, H, B, C, X> {
         self.on(|terms| terms.classified(|_| When::new(transient)))
     }
 
-    /// Says of each error what it means: a [`Class`](crate::retry::Class). Replaces `when`.
+    /// Says of each error what it means: a [`Class`](crate::retry::Class).
     #[inline]
     pub fn classify<Q: Classify<R::Error>>(self, classify: Q) -> Retry<F, R, P, S, Q, H, B, C, X> {
         self.on(|terms| terms.classified(|_| classify))
     }
+}
 
+impl<F, R: Gives, P, S, K, H, B, C, X> Retry<F, R, P, S, K, H, B, C, X> {
     /// Refusals of fusebox itself (a breaker's rejection, say) are waited for as they ask, without a token of the budget; one that
-    /// names no wait ends it. What was said of other errors stays.
+    /// names no wait ends it. What was said of other errors stays. Without this, a refusal is an error as any other: tried again,
+    /// for a token.
     ///
     /// # Examples
     /// ```
@@ -193,7 +199,7 @@ impl<F, R: Gives, P, S, K, H, B, C, X> Retry<F, R, P, S, K, H, B, C, X> {
         })
     }
 
-    /// Takes a token for each retry from this budget, and deposits for the first call: `&Budget`, or an `Arc` of one.
+    /// Takes a token for each retry from this budget, and deposits for the call, once it was made (refused, it was not): `&Budget`, or an `Arc` of one.
     ///
     /// # Examples
     /// ```
@@ -293,9 +299,8 @@ impl<P: Plan, K, H, B: Allowance, C: TimeSource, X: Cancel> Terms<P, K, H, B, C,
     /// The first call is about to be made.
     #[inline]
     pub(super) fn begin(&self) -> Progress {
-        self.budget.deposit(None);
         let began = if self.plan.policy().deadline.is_some() { self.clock.time() } else { None };
-        Progress { began, course: None }
+        Progress { began, course: None, deposited: false }
     }
 
     /// An attempt failed.
@@ -305,6 +310,11 @@ impl<P: Plan, K, H, B: Allowance, C: TimeSource, X: Cancel> Terms<P, K, H, B, C,
         K: Classify<E>,
         H: Notify<E>,
     {
+        let class = self.classify.classify(error);
+        // A refusal is no call: it feeds no budget.
+        if !matches!(class, Class::Refused(_)) {
+            progress.deposit(&self.budget);
+        }
         let course = progress.course.get_or_insert_with(|| {
             let course = match progress.began {
                 Some(began) => Course::begun_at(&self.plan, began),
@@ -312,7 +322,6 @@ impl<P: Plan, K, H, B: Allowance, C: TimeSource, X: Cancel> Terms<P, K, H, B, C,
             };
             course.until(self.until)
         });
-        let class = self.classify.classify(error);
         if self.cancel.is_cancelled() {
             return course.cancelled(class);
         }
@@ -323,6 +332,12 @@ impl<P: Plan, K, H, B: Allowance, C: TimeSource, X: Cancel> Terms<P, K, H, B, C,
         next
     }
 
+    /// An attempt succeeded.
+    #[inline]
+    pub(super) fn succeeded(&self, progress: &mut Progress) {
+        progress.deposit(&self.budget);
+    }
+
     /// Whether the wait was in vain.
     #[inline]
     pub(super) fn is_cancelled(&self) -> bool {
@@ -331,6 +346,14 @@ impl<P: Plan, K, H, B: Allowance, C: TimeSource, X: Cancel> Terms<P, K, H, B, C,
 }
 
 impl Progress {
+    #[inline]
+    fn deposit(&mut self, budget: &impl Allowance) {
+        if !self.deposited {
+            self.deposited = true;
+            budget.deposit(None);
+        }
+    }
+
     /// It is over.
     #[inline]
     pub(super) fn report<T, E>(&self, result: Result<T, E>, stopped: Stopped) -> Report<T, E> {

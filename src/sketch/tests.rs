@@ -9,7 +9,7 @@
 
 use proptest::prelude::*;
 
-use super::word::ONE;
+use super::word::{Epoch, ONE, Weight};
 use super::{BUCKETS, Fading, Sketch, bucket, share, upper_edge};
 use crate::ratio::Ratio;
 use crate::time::Instant;
@@ -99,6 +99,16 @@ proptest! {
             prop_assert!(most < 10 * ONE || held > 10 * ONE - ONE / 100, "{held} after {number}");
         }
     }
+}
+
+#[test]
+fn after_half_of_all_epochs_an_empty_bucket_still_takes_a_stamp() {
+    // A word of zero has the stamp zero, which looks ahead of every epoch in the second half.
+    let number = (1 << 23) + 5;
+    let (seen, epoch) = (Weight { weight: 0, stamp: 0 }, Epoch { started: 1, number });
+    let held = seen.with_one_more(epoch);
+    assert_eq!((held.samples(), held.stamp), (1, number));
+    assert_eq!(held.at(Epoch { number: number + 64, ..epoch }), 0, "and it fades");
 }
 
 #[test]

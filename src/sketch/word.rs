@@ -48,15 +48,15 @@ const _: () =
 /// A bucket: how much was in it when it was last halved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Weight {
-    weight: u64,
-    stamp: u64,
+    pub(super) weight: u64,
+    pub(super) stamp: u64,
 }
 
 /// An epoch: its number, and when it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Epoch {
     pub(super) number: u64,
-    started: u64,
+    pub(super) started: u64,
 }
 
 /// How far a wrapping number has come since an earlier one; nothing where that is not earlier.
@@ -76,7 +76,9 @@ impl Weight {
     /// With a sample more. One that comes from an epoch that has ended meanwhile counts in the next.
     #[inline]
     pub(super) const fn with_one_more(self, epoch: Epoch) -> Self {
-        let stamp = if distance(self.stamp, epoch.number, STAMP) > 0 { self.stamp } else { epoch.number };
+        // An empty bucket has no stamp of its own: the zero in it is no epoch.
+        let ahead = self.weight > 0 && distance(self.stamp, epoch.number, STAMP) > 0;
+        let stamp = if ahead { self.stamp } else { epoch.number };
         Self { weight: self.at(epoch).saturating_add(ONE), stamp }
     }
 

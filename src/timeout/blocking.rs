@@ -13,6 +13,7 @@ use std::thread;
 use crate::bits::Field;
 use crate::cell::{Cell, Meaning};
 use crate::invalid::{InvalidPolicy, Value, refuse_to_compile, refuse_unless};
+use crate::refusal::{By, MayRefuse, Refusal};
 use crate::sync::Once;
 use crate::timeout::TimedOut;
 
@@ -225,6 +226,16 @@ impl fmt::Display for HelperError {
             Self::TimedOut(late) => late.fmt(f),
             Self::Busy { running } => write!(f, "all {running} helper threads are out"),
             Self::NoThread(kind) => write!(f, "no helper thread: {kind}"),
+        }
+    }
+}
+
+/// Where no helper was free, nobody was asked.
+impl MayRefuse for HelperError {
+    fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::TimedOut(_) => None,
+            Self::Busy { .. } | Self::NoThread(_) => Some(Refusal { by: By::Helpers, retry_after: None }),
         }
     }
 }

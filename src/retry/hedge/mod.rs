@@ -137,6 +137,7 @@ impl<C: TimeSource> Hedge<C> {
                 if may_be_more {
                     copies.made += 1;
                     copies.others.push((copies.made, Box::pin(call())));
+                    may_be_more = copies.made < self.told.copies;
                 }
             }
         })
