@@ -110,7 +110,8 @@ impl Course {
         }
     }
 
-    fn from(self, policy: &Policy, began: Instant) -> Self {
+    fn from(mut self, policy: &Policy, began: Instant) -> Self {
+        self.latest = began;
         match policy.deadline() {
             Some(longest) => self.until(Deadline::after(longest, began)),
             None => self,
