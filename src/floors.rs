@@ -10,7 +10,7 @@ const FLOORS: &[(u8, &[&str])] = &[
         0,
         &[
             "sync", "bits", "time", "ratio", "random", "observe", "invalid", "sleep", "spawn", "refusal",
-            "deadline",
+            "deadline", "ended",
         ],
     ),
     (1, &["cell", "lanes", "sketch"]),

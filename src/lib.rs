@@ -27,6 +27,7 @@ pub mod timeout;
 mod bits;
 mod cell;
 mod deadline;
+mod ended;
 mod invalid;
 #[cfg_attr(not(any(fusebox_loom, fusebox_fuzz)), allow(unreachable_pub, reason = "`proof` shows `Numbers`"))]
 mod lanes;

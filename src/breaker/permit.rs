@@ -6,13 +6,15 @@ use crate::breaker::event::Event;
 use crate::breaker::outcome::{FailureKind, Verdict};
 use crate::breaker::plan::Plan;
 use crate::breaker::word::Generation;
+use crate::ended;
 use crate::observe::Observer;
 use crate::time::{Clock, Instant, TimeSource};
 
 /// A call that was let through. Its outcome is said by consuming it; dropping it cancels the call.
 ///
 /// A cancelled call decides nothing and gives back the slot it held. With `std`, a permit dropped by a panic that
-/// began after its acquire is a failure of kind `Panic`; elsewhere [`panicked`](Self::panicked) says so.
+/// began after its acquire is a failure of kind `Panic`, and one that is dropped with a call that fusebox ended at its limit or
+/// deadline is one of kind `Timeout`; elsewhere [`panicked`](Self::panicked) and [`timed_out`](Self::timed_out) say so.
 ///
 /// It belongs to the generation that gave it: once the breaker has changed its state, the outcome is late and changes
 /// nothing.
@@ -287,9 +289,13 @@ impl<R: Holder> Drop for Permit<R> {
     #[inline]
     fn drop(&mut self) {
         if !self.over {
-            let panicked = self.pass.unwinding.has_begun();
-            let ending =
-                if panicked { Ending::Said(Verdict::Failure(FailureKind::Panic)) } else { Ending::Dropped };
+            let ending = if self.pass.unwinding.has_begun() {
+                Ending::Said(Verdict::Failure(FailureKind::Panic))
+            } else if ended::is_at_its_limit() {
+                Ending::Said(Verdict::Failure(FailureKind::Timeout))
+            } else {
+                Ending::Dropped
+            };
             self.holder.end(self.pass, ending, None);
         }
     }

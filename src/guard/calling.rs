@@ -7,6 +7,7 @@ use pin_project_lite::pin_project;
 
 use crate::breaker::{Classify as Judge, FailureKind, Verdict};
 use crate::deadline::Deadline;
+use crate::ended;
 use crate::guard::Guard;
 use crate::guard::counts::{Counting, Kind};
 use crate::guard::error::Error;
@@ -162,6 +163,7 @@ where
                                 return Poll::Pending;
                             };
                             ready!(sleep.poll(context));
+                            ended::at_its_limit(|| this.attempt.set(None));
                             Err(late)
                         }
                     };

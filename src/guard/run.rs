@@ -16,7 +16,7 @@ use crate::guard::layers::{
 use crate::observe::{self, Observer};
 use crate::retry::{self, Class, Next, Report, Stopped};
 use crate::sleep::Sleep;
-use crate::time::{Instant, TimeSource};
+use crate::time::{Clock, Instant, TimeSource};
 use crate::timeout::TimedOut;
 
 /// How far a call is.
@@ -160,6 +160,7 @@ where
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
         J: Judge<V, E>,
+        C: Clock,
     {
         let ending = self.begin();
         let began = self.layers.clock.time();

@@ -108,6 +108,28 @@ fn the_deadline_cuts_off_an_attempt_and_the_breaker_learns_of_it() {
 }
 
 #[test]
+fn every_breaker_inside_a_limit_hears_of_it() {
+    let clock = ManualClock::new();
+    let breaker = CircuitBreaker::new(breaking(3)).with_clock(&clock).counted();
+    let inner = Guard::builder("inner").breaker(&breaker).limit(millis(500)).sleep(&clock).clock(&clock);
+    let inner = inner.build().unwrap();
+    let outer = Guard::builder("outer").limit(millis(10)).sleep(&clock).clock(&clock).build().unwrap();
+    let call = || async { inner.call(pending::<Result<(), ()>>).await.map_err(|_| ()) };
+    assert!(drive(&clock, outer.call(call)).unwrap_err().is_timed_out());
+    let sleeper = &clock;
+    let limited =
+        crate::timeout::timeout(millis(10), &sleeper, breaker.call_async(pending::<Result<(), ()>>()));
+    assert!(drive(&clock, limited).is_err());
+    assert_eq!((breaker.counts().timeouts, breaker.counts().cancelled), (2, 0));
+    {
+        // From outside it is a change of mind.
+        let mut given_up = pin!(breaker.call_async(pending::<Result<(), ()>>()));
+        assert!(given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    assert_eq!((breaker.counts().timeouts, breaker.counts().cancelled), (2, 1));
+}
+
+#[test]
 fn one_deadline_is_shared_by_all_attempts_and_waits() {
     let clock = ManualClock::new();
     let guard = Guard::builder("x").retry(plain(9).constant()).limit(millis(40)).deadline(millis(400));

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use pin_project_lite::pin_project;
 
+use crate::ended;
 use crate::sleep::Sleep;
 use crate::timeout::TimedOut;
 
@@ -32,15 +33,16 @@ use crate::timeout::TimedOut;
 /// assert_eq!(late, TimedOut::new("wait for ever", Duration::from_millis(1)));
 /// ```
 pub const fn timeout<S: Sleep, F: Future>(limit: Duration, sleeper: &S, call: F) -> Timeout<'_, S, F> {
-    Timeout { call, wait: None, sleeper, over: TimedOut::new("", limit) }
+    Timeout { call: Some(call), wait: None, sleeper, over: TimedOut::new("", limit) }
 }
 
 pin_project! {
     /// A call with a limit; made by [`timeout`].
     #[must_use = "futures do nothing unless polled"]
     pub struct Timeout<'a, S: Sleep, F> {
+        // Until it is over.
         #[pin]
-        call: F,
+        call: Option<F>,
         // Made when the call is first pending.
         #[pin]
         wait: Option<S::Wait>,
@@ -68,14 +70,18 @@ impl<S: Sleep, F: Future> Future for Timeout<'_, S, F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if let Poll::Ready(ended) = this.call.poll(context) {
+        let Some(call) = this.call.as_mut().as_pin_mut() else { return Poll::Pending };
+        if let Poll::Ready(ended) = call.poll(context) {
             return Poll::Ready(Ok(ended));
         }
         if this.wait.is_none() {
             this.wait.set(Some(this.sleeper.sleep(this.over.limit)));
         }
         match this.wait.as_pin_mut().map(|wait| wait.poll(context)) {
-            Some(Poll::Ready(())) => Poll::Ready(Err(*this.over)),
+            Some(Poll::Ready(())) => {
+                ended::at_its_limit(|| this.call.set(None));
+                Poll::Ready(Err(*this.over))
+            }
             _ => Poll::Pending,
         }
     }
