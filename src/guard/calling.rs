@@ -191,7 +191,7 @@ where
                         ready!(wait.poll(context));
                     }
                     this.sleep.set(None);
-                    None
+                    guard.too_late(this.course).map(Error::TimedOut)
                 }
                 At::End => return Poll::Pending,
             };

@@ -200,6 +200,17 @@ where
         self.deadline(course, now).left_at(now)
     }
 
+    /// Whether the wait for an attempt ended after all deadlines: timers are late, and then nobody waits for an answer any more.
+    #[cold]
+    pub(super) fn too_late(&self, course: &mut Course) -> Option<TimedOut> {
+        if self.settings.deadline.is_none() && course.until == Deadline::NONE {
+            return None;
+        }
+        let now = self.layers.clock.time()?;
+        let end = self.deadline(course, now).instant()?;
+        (end < now).then(|| TimedOut::new(self.settings.name, Duration::ZERO).at_deadline())
+    }
+
     /// The deadline over all attempts, for one that began now, if it had not begun.
     fn deadline(&self, course: &mut Course, now: Instant) -> Deadline {
         match self.settings.deadline {
@@ -231,8 +242,12 @@ where
         }
         let until = now.map_or(course.until, |now| self.deadline(course, now));
         let began = course.began.or(now);
-        let next = self.layers.retry.failed(&mut course.retries, Failed { class, began, now, until });
-        let next = if over { Next::Stop(Stopped::Deadline) } else { next };
+        let next = if over {
+            // Not asked: it would take a token, where the delay is nothing.
+            Next::Stop(Stopped::Deadline)
+        } else {
+            self.layers.retry.failed(&mut course.retries, Failed { class, began, now, until })
+        };
         let attempt = course.failed();
         let (operation, why) = (self.settings.name, failure.why());
         self.tell(|| match next {
