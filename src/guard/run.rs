@@ -49,6 +49,7 @@ impl Course {
     }
 }
 
+// That there is a sleeper is asked for at each method: so the compiler says what to add.
 impl<D, L, B, T, R, S, J, O, N, C> Guard<D, L, B, T, R, S, J, O, N, C>
 where
     D: ShedderLayer,
@@ -56,7 +57,6 @@ where
     B: BreakerLayer,
     T: LimitLayer,
     R: RetryLayer,
-    S: Sleep,
     O: Observer<Event>,
     N: Counting,
     C: TimeSource,
@@ -74,6 +74,7 @@ where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
+        S: Sleep,
         J: Judge<V, E>,
     {
         let ending = self.begin();
@@ -103,6 +104,7 @@ where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
+        S: Sleep,
         J: Judge<V, E>,
     {
         let ending = self.begin();
@@ -141,6 +143,7 @@ where
         F: FnMut(Deadline) -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
+        S: Sleep,
         J: Judge<V, E>,
     {
         let ending = self.begin();
@@ -172,6 +175,7 @@ where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
+        S: Sleep,
         J: Judge<V, E>,
     {
         Calling::begun(self, until, began, at_once, call)

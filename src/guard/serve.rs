@@ -74,7 +74,6 @@ where
     B: BreakerLayer,
     T: LimitLayer,
     R: RetryLayer,
-    S: Sleep,
     O: Observer<Event>,
     N: Counting,
     C: TimeSource,
@@ -107,6 +106,7 @@ where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
+        S: Sleep,
         J: Judge<V, E>,
     {
         let ending = self.begin();
@@ -145,7 +145,6 @@ where
     B: BreakerLayer,
     T: LimitLayer,
     R: RetryLayer,
-    S: Sleep,
     O: Observer<Event>,
     N: Counting,
     C: TimeSource,
@@ -168,6 +167,7 @@ where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
+        S: Sleep,
         J: Judge<V, E>,
     {
         let ending = self.guard.begin();
@@ -201,7 +201,10 @@ where
     }
 
     /// What is served, unless this caller waits for another's call until its deadline.
-    async fn in_time<F: Future>(&self, wait: &Wait, served: F) -> Option<F::Output> {
+    async fn in_time<F: Future>(&self, wait: &Wait, served: F) -> Option<F::Output>
+    where
+        S: Sleep,
+    {
         let guard = self.guard;
         let mut served = pin!(served);
         let mut sleep = pin!(None::<S::Wait>);
