@@ -27,11 +27,12 @@ mod play;
 #[path = "guard_properties/script.rs"]
 mod script;
 
-use core::future::{Future, pending};
+use core::future::{Future, Ready, pending, ready};
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
+use fusebox::fallback::{Freshness, LastGood, Why};
 use fusebox::guard::{Error, Guard};
 use fusebox::retry::{Allowed, Budget, Jitter, Policy, Stopped};
 use fusebox::time::ManualClock;
@@ -142,6 +143,28 @@ fn a_wait_that_ends_after_the_deadline_ends_the_call() {
     let Poll::Ready(report) = call.as_mut().poll(context) else { panic!("it goes on") };
     assert!(matches!(report.result, Err(Error::TimedOut(late)) if late.by_deadline));
     assert_eq!((report.stopped, guard.counts().attempts), (Stopped::Deadline, 1));
+}
+
+/// Found by the fuzzer: whoever takes over another's call after its own deadline asks nobody any more; the next one does.
+#[test]
+fn who_comes_to_lead_after_its_deadline_leaves_it_to_the_next() {
+    let clock = ManualClock::new();
+    let hasty =
+        Guard::builder("x").deadline(Duration::from_millis(2)).sleep(&clock).clock(&clock).build().unwrap();
+    let patient =
+        Guard::builder("x").deadline(Duration::from_secs(9)).sleep(&clock).clock(&clock).build().unwrap();
+    let cache = LastGood::new(Freshness::of(1).stale(Duration::from_secs(1)).constant()).with_clock(&clock);
+    let (hasty, patient) = (hasty.backed_by(&cache), patient.backed_by(&cache));
+    let context = &mut Context::from_waker(Waker::noop());
+    let mut leader = Box::pin(patient.call(&1, pending::<Result<u32, ()>>));
+    assert!(leader.as_mut().poll(context).is_pending());
+    let mut late = Box::pin(hasty.call(&1, || -> Ready<Result<u32, ()>> { panic!("it is too late") }));
+    let mut next = Box::pin(patient.call(&1, || ready(Ok::<u32, ()>(7))));
+    assert!(late.as_mut().poll(context).is_pending() && next.as_mut().poll(context).is_pending());
+    drop(leader);
+    clock.advance(Duration::from_millis(3));
+    assert_eq!(late.as_mut().poll(context), Poll::Ready(Err(Error::Shared(Why::TimedOut))));
+    assert!(matches!(next.as_mut().poll(context), Poll::Ready(Ok(served)) if served.is_live()));
 }
 
 proptest! {

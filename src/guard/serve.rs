@@ -3,7 +3,7 @@
 use alloc::borrow::ToOwned;
 use core::borrow::Borrow;
 use core::fmt;
-use core::future::poll_fn;
+use core::future::{pending, poll_fn};
 use core::hash::Hash;
 use core::pin::pin;
 use core::task::Poll;
@@ -173,10 +173,17 @@ where
         let ending = self.guard.begin();
         let wait = Wait { leads: Shown::zero(), began: Shown::zero() };
         let live = || {
-            // From here on its own deadline ends it, and the breaker learns of that.
-            wait.leads.set(1);
+            // From here on its own deadline ends it, and the breaker learns of that; unless it has passed while it waited.
             let until = self.guard.deadline_since(wait.began());
-            self.guard.run((until, None), true, call)
+            let in_time = until == Deadline::NONE || !self.guard.is_over(until);
+            wait.leads.set(if in_time { LEADS } else { TOO_LATE });
+            async move {
+                if !in_time {
+                    // Dropped at once, so that another leads.
+                    pending::<()>().await;
+                }
+                self.guard.run((until, None), true, call).await
+            }
         };
         let choose = |error: &Error<E>| self.guard.stands_in(error);
         let served = self.cache.serve_with(choose, key, live);
@@ -212,6 +219,9 @@ where
             if let Poll::Ready(output) = served.as_mut().poll(context) {
                 return Poll::Ready(Some(output));
             }
+            if wait.leads.get() == TOO_LATE {
+                return Poll::Ready(None);
+            }
             let Some(longest) = guard.settings.deadline.filter(|_| wait.leads.get() == 0) else {
                 return Poll::Pending;
             };
@@ -230,6 +240,12 @@ where
     }
 }
 
+impl<D, L, B, T, R, S, J, O, N, C: TimeSource> Guard<D, L, B, T, R, S, J, O, N, C> {
+    fn is_over(&self, until: Deadline) -> bool {
+        self.layers.clock.time().is_some_and(|now| until.is_over_at(now))
+    }
+}
+
 impl<D, L, B, T, R, S, J, O, N, C> Guard<D, L, B, T, R, S, J, O, N, C> {
     /// The deadline of a call that began to wait then.
     fn deadline_since(&self, began: Option<Instant>) -> Deadline {
@@ -240,9 +256,14 @@ impl<D, L, B, T, R, S, J, O, N, C> Guard<D, L, B, T, R, S, J, O, N, C> {
     }
 }
 
+/// It makes its own call.
+const LEADS: u64 = 1;
+/// It came to lead after its deadline, and asks nobody.
+const TOO_LATE: u64 = 2;
+
 /// One who waits for another's call, until it makes its own.
 struct Wait {
-    /// Not zero: it makes its own.
+    /// [`LEADS`], [`TOO_LATE`], or zero: it waits.
     leads: Shown,
     /// Since when it waits; zero if it does not.
     began: Shown,

@@ -56,9 +56,19 @@ fn of_several_faults_the_outermost_is_named() {
 #[test]
 fn a_hedge_of_no_copies_or_of_no_quantile_is_refused() {
     for copies in [0, 1, 17, u32::MAX] {
-        refused(Hedging::after(SECOND).copies(copies).build(), "copies", Value::Count(copies.into()), "");
+        refused(
+            Hedging::after(SECOND).copies(copies).build(),
+            "copies",
+            Value::Count(copies.into()),
+            "from 2 to 16",
+        );
     }
-    refused(Hedging::after(SECOND).at_quantile(1.5).build(), "quantile", Value::Number(1.5), "");
+    refused(
+        Hedging::after(SECOND).at_quantile(1.5).build(),
+        "quantile",
+        Value::Number(1.5),
+        "above 0, and 1 at most",
+    );
     assert!(Hedging::after(LONGEST).copies(16).at_quantile(1.0).build().is_ok());
 }
 

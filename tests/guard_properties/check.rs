@@ -16,7 +16,7 @@ impl Script {
         clock.advance(Duration::from_secs(1));
         let parts = Parts::of(&self.layers, &clock);
         let world = World { clock: &clock, attempts: Attempts::default(), wrong: Default::default() };
-        let seats: Vec<_> = self.asks.iter().map(Seat::of).collect();
+        let seats: Vec<_> = self.asks().iter().map(Seat::of).collect();
         let guard = parts.guard(&self.layers, &clock);
         let played = play(self, &seats, &world, &guard, &parts);
         assert_eq!(world.wrong.borrow().as_slice(), &[] as &[String]);
@@ -28,7 +28,7 @@ impl Script {
 
     fn calls_add_up(&self, Played { counts, ended }: &Played) {
         let of = |kind| ended.iter().filter(|ended| **ended == kind).count() as u64;
-        assert_eq!((counts.calls, counts.in_flight()), (self.asks.len() as u64, 0), "{counts:?}");
+        assert_eq!((counts.calls, counts.in_flight()), (self.asks().len() as u64, 0), "{counts:?}");
         assert_eq!(counts.ended(), counts.calls, "{counts:?}");
         let told = [
             (counts.succeeded, Ended::Live),
@@ -50,7 +50,7 @@ impl Script {
     /// Slots, cells and flights.
     fn outside_adds_up(&self, parts: &Parts<'_>, Played { counts, .. }: &Played) {
         assert_eq!(parts.cache.in_flight(), 0);
-        let backed = self.asks.iter().filter(|ask| matches!(ask.way, Way::Backed(_))).count();
+        let backed = self.asks().iter().filter(|ask| matches!(ask.way, Way::Backed(_))).count();
         assert_eq!(parts.cache.counts().asked(), backed as u64, "{:?}", parts.cache.counts());
         let Some(shedder) = &parts.shedder.0 else { return };
         let slots = shedder.counts();
