@@ -6,6 +6,8 @@
 
 #[path = "bad_input/fallbacks.rs"]
 mod fallbacks;
+#[path = "bad_input/guards.rs"]
+mod guards;
 #[path = "bad_input/limiters.rs"]
 mod limiters;
 #[path = "bad_input/pressure.rs"]

@@ -201,6 +201,35 @@ const SLEEPERS: &[Case] = &[
     },
 ];
 
+macro_rules! guards {
+    ($name:literal: $misuse:literal, $twin:literal => $says:literal) => {
+        Case {
+            name: $name,
+            misuse: concat!("const BREAKING: Policy = Policy::consecutive_failures(1).constant(); let guard = Guard::builder(\"x\");
+                let _ = ", $misuse, ";"),
+            twin: concat!("const BREAKING: Policy = Policy::consecutive_failures(1).constant(); let guard = Guard::builder(\"x\");
+                let _ = ", $twin, ";"),
+            says: $says,
+        }
+    };
+}
+
+/// Guards that are put together wrongly.
+const GUARDS: &[Case] = &[
+    guards!("a_second_breaker": "guard.breaker(CircuitBreaker::new(BREAKING)).breaker(CircuitBreaker::new(BREAKING))",
+        "guard.breaker(CircuitBreaker::new(BREAKING))" => "E0599"),
+    guards!("a_second_limit": "guard.limit(Duration::from_secs(1)).limit(Duration::from_secs(2))",
+        "guard.limit(Duration::from_secs(1)).deadline(Duration::from_secs(2))" => "E0599"),
+    guards!("a_budget_before_its_retry": "guard.budget(()).retry(fusebox::retry::Policy::attempts(2).constant())",
+        "guard.retry(fusebox::retry::Policy::attempts(2).constant()).budget(())" => "E0599"),
+    guards!("a_breaker_that_is_none": "guard.breaker(7)", "guard.breaker(CircuitBreaker::new(BREAKING))" => "E0277"),
+    guards!("counts_of_a_guard_that_counts_nothing": "guard.build().unwrap().counts()",
+        "guard.counted().build().unwrap().counts()" => "E0599"),
+    guards!("a_guarded_call_without_a_sleeper":
+        "guard.build().unwrap().call(|| async { Ok::<(), ()>(()) })",
+        "guard.sleep(|_| async {}).build().unwrap().call(|| async { Ok::<(), ()>(()) })" => ".sleep(tokio::time::sleep)"),
+];
+
 /// What the types forbid.
 const TYPES: &[Case] = &[
     Case {
@@ -282,8 +311,15 @@ const TYPES: &[Case] = &[
 
 #[test]
 fn what_can_never_work_does_not_compile() {
-    let cases: Vec<&Case> =
-        CONSTANTS.iter().chain(QUOTAS).chain(SLOTS).chain(RETRIES).chain(SLEEPERS).chain(TYPES).collect();
+    let cases: Vec<&Case> = CONSTANTS
+        .iter()
+        .chain(QUOTAS)
+        .chain(SLOTS)
+        .chain(RETRIES)
+        .chain(SLEEPERS)
+        .chain(GUARDS)
+        .chain(TYPES)
+        .collect();
     let package = write_package(&cases);
 
     let twins = check(&package, &cases, "twin");
@@ -338,7 +374,7 @@ fn program(body: &str) -> String {
     format!(
         "#![allow(unused)]\nuse core::time::Duration;\nuse std::sync::Arc;\n\
          use fusebox::breaker::{{CircuitBreaker, FullPolicy, Policy, Window}};\n\
-         use fusebox::limiter::{{Quota, RateLimiter}};\n\
+         use fusebox::guard::Guard;\nuse fusebox::limiter::{{Quota, RateLimiter}};\n\
          use fusebox::pressure::{{Adaptation, Capacity, LoadShedder, Priority, Throttling}};\nuse fusebox::time::{{Instant, NoClock}};\nfn main() {{\n    {body}\n}}\n"
     )
 }

@@ -1,4 +1,4 @@
-//! The bugs that other breakers, limiters and retries have or had, each as a test that shows that this one has not.
+//! The bugs that other breakers, limiters, retries and pipelines have or had, each as a test that shows that this one has not.
 //!
 //! Above each test stands whose bug it was, with the version or the issue it was seen in.
 
@@ -13,6 +13,8 @@
 
 mod peers_bugs {
     mod clocks;
+    #[cfg(feature = "cache")]
+    mod guards;
     mod half_open;
     mod hooks;
     mod keys;

@@ -15,6 +15,8 @@ mod delays;
 mod driver;
 #[path = "../src/faces.rs"]
 mod faces;
+#[path = "../src/guard.rs"]
+mod guard;
 #[path = "../src/input.rs"]
 mod input;
 #[path = "../src/invariants.rs"]
@@ -120,4 +122,9 @@ fn every_policy_of_retries_is_refused_with_reason_or_keeps_its_bounds() {
 #[test]
 fn every_retry_after_is_read_plainly_and_capped() {
     replay_all("retry_after", retry_after::Reading::check);
+}
+
+#[test]
+fn whatever_is_called_through_a_guard_all_layers_add_up() {
+    replay_all("guard", guard::Script::check);
 }

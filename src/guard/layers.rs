@@ -12,7 +12,7 @@ use crate::retry::{self, Allowance, Class, Classify, Course, Next, Stopped};
 use crate::time::{Clock, Instant};
 use crate::timeout::AdaptiveTimeout;
 
-/// A circuit breaker, one that is borrowed or shared (`&`, `Arc`), or none (`()`). Sealed by what it hands out.
+/// A circuit breaker, one that is borrowed or shared (`&`, `Arc`), one that may be missing (`Option`), or none (`()`).
 pub trait BreakerLayer {
     /// What is held while an attempt is made. It knows no lifetime, so that a future that holds it may be sent.
     type Pass;
@@ -30,7 +30,7 @@ pub trait BreakerLayer {
     fn state(&self) -> Option<State>;
 }
 
-/// A load shedder, one that is borrowed or shared, or none. Sealed by what it hands out.
+/// A load shedder, one that is borrowed or shared, one that may be missing, or none.
 pub trait ShedderLayer {
     /// What is held while the call goes on.
     type Pass;
@@ -391,5 +391,82 @@ impl<C: Clock, O: Observer<crate::timeout::Event>> LimitLayer for AdaptiveTimeou
 
     fn is_at_its_ceiling(&self) -> bool {
         self.is_at_ceiling()
+    }
+}
+
+/// Of guards whose layers are known only at run time.
+impl<L: BreakerLayer> BreakerLayer for Option<L> {
+    type Pass = L::Pass;
+
+    #[inline]
+    fn enter(&self, place: &mut Option<L::Pass>) -> Result<(), Rejected> {
+        self.as_ref().map_or(Ok(()), |layer| layer.enter(place))
+    }
+
+    #[inline]
+    fn leave(&self, place: &mut Option<L::Pass>, verdict: Option<Verdict>) {
+        if let Some(layer) = self {
+            layer.leave(place, verdict);
+        }
+    }
+
+    fn state(&self) -> Option<State> {
+        self.as_ref().and_then(L::state)
+    }
+}
+
+impl<L: ShedderLayer> ShedderLayer for Option<L> {
+    type Pass = Option<L::Pass>;
+
+    #[inline]
+    fn enter(&self, priority: Priority) -> Result<Option<L::Pass>, pressure::Refused> {
+        self.as_ref().map(|layer| layer.enter(priority)).transpose()
+    }
+
+    #[inline]
+    fn leave(&self, pass: Option<L::Pass>, outcome: Outcome) {
+        if let Some((layer, pass)) = self.as_ref().zip(pass) {
+            layer.leave(pass, outcome);
+        }
+    }
+
+    fn look(&self) -> Option<pressure::Look> {
+        self.as_ref().and_then(L::look)
+    }
+
+    fn limit(&self, priority: Priority) -> u32 {
+        self.as_ref().map_or(u32::MAX, |layer| layer.limit(priority))
+    }
+}
+
+impl<L: LimiterLayer> LimiterLayer for Option<L> {
+    #[inline]
+    fn check(&self) -> Result<(), limiter::Refused> {
+        self.as_ref().map_or(Ok(()), L::check)
+    }
+}
+
+impl<L: LimitLayer> LimitLayer for Option<L> {
+    const LEARNS: bool = L::LEARNS;
+
+    #[inline]
+    fn limit(&self) -> Option<Duration> {
+        self.as_ref().and_then(L::limit)
+    }
+
+    fn succeeded(&self, took: Duration, now: Instant) {
+        if let Some(layer) = self {
+            layer.succeeded(took, now);
+        }
+    }
+
+    fn timed_out(&self, limit: Duration, now: Instant) {
+        if let Some(layer) = self {
+            layer.timed_out(limit, now);
+        }
+    }
+
+    fn is_at_its_ceiling(&self) -> bool {
+        self.as_ref().is_some_and(L::is_at_its_ceiling)
     }
 }

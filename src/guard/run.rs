@@ -67,6 +67,7 @@ impl Course {
     }
 }
 
+// That there is a sleeper is asked for at each method: so the compiler says what to add.
 impl<D, L, B, T, R, S, J, O, N, C> Guard<D, L, B, T, R, S, J, O, N, C>
 where
     D: ShedderLayer,
@@ -74,7 +75,6 @@ where
     B: BreakerLayer,
     T: LimitLayer,
     R: RetryLayer,
-    S: Sleep,
     O: Observer<Event>,
     N: Counting,
     C: TimeSource,
@@ -92,6 +92,7 @@ where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
+        S: Sleep,
         J: Judge<V, E>,
     {
         let ending = self.begin();
@@ -121,6 +122,7 @@ where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
+        S: Sleep,
         J: Judge<V, E>,
     {
         let ending = self.begin();
@@ -159,6 +161,7 @@ where
         F: FnMut(Deadline) -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
+        S: Sleep,
         J: Judge<V, E>,
         C: Clock,
     {
@@ -193,6 +196,7 @@ where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
+        S: Sleep,
         J: Judge<V, E>,
     {
         Calling::begun(self, until, began, at_once, call)
@@ -282,6 +286,7 @@ where
         let until = until.instant().map_or(until, |end| Deadline::at(end.saturating_sub(room)));
         let began = course.began.or(now);
         let next = if over {
+            // Not asked: it would take a token, where the delay is nothing.
             Next::Stop(Stopped::Deadline)
         } else if at_once && class == Class::Transient && self.would_be_refused() {
             // It ends with its own error, and takes no token for what would be refused.

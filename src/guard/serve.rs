@@ -3,7 +3,7 @@
 use alloc::borrow::ToOwned;
 use core::borrow::Borrow;
 use core::fmt;
-use core::future::poll_fn;
+use core::future::{pending, poll_fn};
 use core::hash::Hash;
 use core::pin::pin;
 use core::task::Poll;
@@ -74,7 +74,6 @@ where
     B: BreakerLayer,
     T: LimitLayer,
     R: RetryLayer,
-    S: Sleep,
     O: Observer<Event>,
     N: Counting,
     C: TimeSource,
@@ -107,6 +106,7 @@ where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
+        S: Sleep,
         J: Judge<V, E>,
     {
         let ending = self.begin();
@@ -145,7 +145,6 @@ where
     B: BreakerLayer,
     T: LimitLayer,
     R: RetryLayer,
-    S: Sleep,
     O: Observer<Event>,
     N: Counting,
     C: TimeSource,
@@ -168,15 +167,23 @@ where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<V, E>>,
         R: ClassifyLayer<E>,
+        S: Sleep,
         J: Judge<V, E>,
     {
         let ending = self.guard.begin();
         let wait = Wait { leads: Shown::zero(), began: Shown::zero() };
         let live = || {
-            // From here on its own deadline ends it, and the breaker learns of that.
-            wait.leads.set(1);
+            // From here on its own deadline ends it, and the breaker learns of that; unless it has passed while it waited.
             let until = self.guard.deadline_since(wait.began());
-            self.guard.run((until, None), true, call)
+            let in_time = until == Deadline::NONE || !self.guard.has_passed(until);
+            wait.leads.set(if in_time { LEADS } else { TOO_LATE });
+            async move {
+                if !in_time {
+                    // Dropped at once, so that another leads.
+                    pending::<()>().await;
+                }
+                self.guard.run((until, None), true, call).await
+            }
         };
         let choose = |error: &Error<E>| self.guard.stands_in(error);
         let served = self.cache.serve_with(choose, key, live);
@@ -201,13 +208,19 @@ where
     }
 
     /// What is served, unless this caller waits for another's call until its deadline.
-    async fn in_time<F: Future>(&self, wait: &Wait, served: F) -> Option<F::Output> {
+    async fn in_time<F: Future>(&self, wait: &Wait, served: F) -> Option<F::Output>
+    where
+        S: Sleep,
+    {
         let guard = self.guard;
         let mut served = pin!(served);
         let mut sleep = pin!(None::<S::Wait>);
         poll_fn(|context| {
             if let Poll::Ready(output) = served.as_mut().poll(context) {
                 return Poll::Ready(Some(output));
+            }
+            if wait.leads.get() == TOO_LATE {
+                return Poll::Ready(None);
             }
             let Some(longest) = guard.settings.deadline.filter(|_| wait.leads.get() == 0) else {
                 return Poll::Pending;
@@ -227,6 +240,12 @@ where
     }
 }
 
+impl<D, L, B, T, R, S, J, O, N, C: TimeSource> Guard<D, L, B, T, R, S, J, O, N, C> {
+    fn has_passed(&self, until: Deadline) -> bool {
+        self.layers.clock.time().is_some_and(|now| until.is_over_at(now))
+    }
+}
+
 impl<D, L, B, T, R, S, J, O, N, C> Guard<D, L, B, T, R, S, J, O, N, C> {
     /// The deadline of a call that began to wait then.
     fn deadline_since(&self, began: Option<Instant>) -> Deadline {
@@ -237,9 +256,14 @@ impl<D, L, B, T, R, S, J, O, N, C> Guard<D, L, B, T, R, S, J, O, N, C> {
     }
 }
 
+/// It makes its own call.
+const LEADS: u64 = 1;
+/// It came to lead after its deadline, and asks nobody.
+const TOO_LATE: u64 = 2;
+
 /// One who waits for another's call, until it makes its own.
 struct Wait {
-    /// Not zero: it makes its own.
+    /// [`LEADS`], [`TOO_LATE`], or zero: it waits.
     leads: Shown,
     /// Since when it waits; zero if it does not.
     began: Shown,
