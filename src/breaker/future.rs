@@ -102,7 +102,7 @@ impl<P: Plan, C: Clock, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O,
     pub(crate) fn leave(&self, place: &mut Option<Pass>, verdict: Option<Verdict>) {
         let Some(pass) = place else { return };
         match verdict {
-            Some(verdict) => self.end(*pass, Ending::Said(verdict), None),
+            Some(verdict) => self.end(pass, Ending::Said(verdict), None),
             None => drop(Permit::new(self, *pass)),
         }
         *place = None;

@@ -128,7 +128,7 @@ pub(super) mod sealed {
         /// The breaker's clock.
         type Clock;
 
-        fn end(&self, pass: Pass, ending: Ending, at: Option<Instant>);
+        fn end(&self, pass: &Pass, ending: Ending, at: Option<Instant>);
 
         fn fail_beside(&self, at: Option<Instant>);
     }
@@ -137,7 +137,7 @@ pub(super) mod sealed {
         type Clock = C;
 
         #[inline]
-        fn end(&self, pass: Pass, ending: Ending, at: Option<Instant>) {
+        fn end(&self, pass: &Pass, ending: Ending, at: Option<Instant>) {
             CircuitBreaker::end(self, pass, ending, at);
         }
 
@@ -153,7 +153,7 @@ pub(super) mod sealed {
         type Clock = C;
 
         #[inline]
-        fn end(&self, pass: Pass, ending: Ending, at: Option<Instant>) {
+        fn end(&self, pass: &Pass, ending: Ending, at: Option<Instant>) {
             CircuitBreaker::end(self, pass, ending, at);
         }
 
@@ -185,7 +185,7 @@ impl<R: Holder> Permit<R> {
     #[inline]
     fn end(mut self, ending: Ending, at: Option<Instant>) {
         self.over = true;
-        self.holder.end(self.pass, ending, at);
+        self.holder.end(&self.pass, ending, at);
     }
 
     /// A failure of an already recorded call, in the generation then current.
@@ -296,7 +296,7 @@ impl<R: Holder> Drop for Permit<R> {
             } else {
                 Ending::Dropped
             };
-            self.holder.end(self.pass, ending, None);
+            self.holder.end(&self.pass, ending, None);
         }
     }
 }

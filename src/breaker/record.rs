@@ -36,13 +36,13 @@ struct Judged {
 impl<P: Plan, C: TimeSource, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O, N> {
     /// Takes a permit's ending.
     #[inline(always)]
-    pub(super) fn end(&self, pass: Pass, ending: Ending, at: Option<Instant>) {
+    pub(super) fn end(&self, pass: &Pass, ending: Ending, at: Option<Instant>) {
         let plain = matches!((ending, pass.kind), (Ending::Said(Verdict::Success), Grant::Normal))
             && self.policy.base().slow_nanos().is_none();
         if plain && self.word.load() == word::healthy(pass.generation) {
             return self.healthy_success(pass.generation, at);
         }
-        self.end_with_care(pass, ending, at);
+        self.end_with_care(*pass, ending, at);
     }
 
     /// A success while closed, without a row of failures to end: the healthy path.
