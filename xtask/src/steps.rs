@@ -167,6 +167,9 @@ pub(crate) const STEPS: &[Step] = &[
             Lines(&[
                 "PROPTEST_RNG_SEED=1 PROPTEST_CASES=10000 cargo nextest run --release --package fusebox properties",
                 "PROPTEST_RNG_SEED=1 PROPTEST_CASES=10000 cargo nextest run --release --package fusebox-conformance",
+                // Each of them is a whole history of calls.
+                "PROPTEST_RNG_SEED=1 PROPTEST_CASES=3000 cargo nextest run --release --package fusebox \
+                 --test guard_properties --test retry_properties",
             ]),
         )
     },
