@@ -580,7 +580,7 @@ fn what_can_never_work_is_refused_by_name() {
 }
 
 #[test]
-fn a_policys_own_deadline_counts_from_the_call_on() {
+fn the_own_deadline_of_a_policy_counts_from_the_call_on() {
     let clock = ManualClock::new();
     let guard =
         Guard::builder("x").retry(plain(9).deadline(millis(150)).constant()).sleep(&clock).clock(&clock);
