@@ -26,8 +26,8 @@ use crate::time::{Clock, DEFAULT_CLOCK, DefaultClock, Instant};
 /// same time; and where the call fails, the value that is held stands in, while it is not too old. Only what succeeded is
 /// stored: keys that fail take no room, and so a flood of them drives nothing out.
 ///
-/// A look that finds a fresh value costs a hash, a read lock, a clone of the value and a reading of the clock. Wrap in `Arc`
-/// what is dear to clone: each who is served gets a clone.
+/// A look that finds a fresh value costs a hash, a read lock, a clone of the value, a reading of the clock, and where the clock has
+/// moved a write to one shared line. Wrap in `Arc` what is dear to clone: each who is served gets a clone.
 ///
 /// # Consistency
 /// What came last stays, be it by a call or by [`put`](Self::put). A call that began before a [`forget`](Self::forget) or a

@@ -24,7 +24,8 @@ where
     N: Counting + Send + Sync + 'static,
 {
     /// As [`serve`](Self::serve), and what is past `fresh`, but not beyond `stale`, serves at once while the call is made in the
-    /// background: one at a time for each key. A refresh that fails changes nothing; the next who asks begins another.
+    /// background: one at a time for each key. A refresh that fails changes nothing; the next who asks begins another, at once:
+    /// put a breaker into the call.
     ///
     /// Where the call must be waited for, because nothing is held or it is beyond `stale`, it is not spawned.
     ///
@@ -73,8 +74,55 @@ where
         Fut: Future<Output = Result<V, E>> + Send + 'static,
         E: 'static,
     {
+        self.serve_refreshing_with(Why::always, key, spawner, call).await
+    }
+
+    /// As [`serve_refreshing`](Self::serve_refreshing), where `choose` says for which errors a value that is held may stand in, and why,
+    /// as in [`serve_with`](Self::serve_with).
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Examples
+    /// A guarded call in the background:
+    /// ```
+    /// use core::time::Duration;
+    /// use std::sync::Arc;
+    /// use fusebox::fallback::{Freshness, LastGood};
+    /// use fusebox::guard::{Error, Guard};
+    /// # use fusebox::spawn::Spawn;
+    /// # struct Tokio;
+    /// # impl Spawn for Tokio { fn spawn<F: Future<Output = ()> + Send + 'static>(&self, _: F) {} }
+    ///
+    /// # async fn price() -> Result<u32, std::io::Error> { Ok(3) }
+    /// # async fn run(sleep: fn(Duration) -> core::future::Ready<()>) {
+    /// let guard = Arc::new(Guard::builder("prices").limit(Duration::from_secs(1)).sleep(sleep).build().unwrap());
+    /// let told = Freshness::of(100).fresh(Duration::from_secs(5)).stale(Duration::from_secs(600)).constant();
+    /// let prices = Arc::new(LastGood::<String, u32>::new(told));
+    ///
+    /// let why = |error: &Error<std::io::Error>| Some(error.why());
+    /// let call = move || async move { guard.call(price).await };
+    /// let served = prices.serve_refreshing_with(why, "tea", &Tokio, call).await;
+    /// # assert!(served.unwrap().is_live());
+    /// # }
+    /// # futures::executor::block_on(run(|_| core::future::ready(())));
+    /// ```
+    pub async fn serve_refreshing_with<Q, E, F, Fut>(
+        self: &Arc<Self>,
+        choose: impl Fn(&E) -> Option<Why> + Send + 'static,
+        key: &Q,
+        spawner: &impl Spawn,
+        call: F,
+    ) -> Result<Served<V>, Missed<E>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<V, E>> + Send + 'static,
+        E: 'static,
+    {
         let Some(held) = self.look_at(key, self.clock().now()) else {
-            return self.serve(key, call).await;
+            return self.serve_with(choose, key, call).await;
         };
         let asked = Asked { counters: &self.counters, answered: false };
         if held.is_fresh {
@@ -88,7 +136,7 @@ where
             }
             let refresh = Refresh { cache: Arc::clone(self), key: key.to_owned(), seat };
             let ended = Ended { cache: Arc::clone(self), how: Kind::RefreshCancelled };
-            spawner.spawn(refresh.fly(ended, call));
+            spawner.spawn(refresh.fly(ended, choose, call));
         }
         self.answered(asked, Ok(held.served(Why::Refreshing)))
     }
@@ -102,14 +150,18 @@ struct Refresh<K: Eq + Hash, V, C, O, N> {
 }
 
 impl<K: Eq + Hash, V: Clone, C: Clock, O: Observer<Event>, N: Counting> Refresh<K, V, C, O, N> {
-    async fn fly<E, F, Fut>(self, mut ended: Ended<K, V, C, O, N>, call: F)
-    where
+    async fn fly<E, F, Fut>(
+        self,
+        mut ended: Ended<K, V, C, O, N>,
+        choose: impl Fn(&E) -> Option<Why>,
+        call: F,
+    ) where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<V, E>>,
     {
         let result = call().await;
         let Self { cache, key, seat } = self;
-        let landed = cache.land(key, seat, result, Why::always);
+        let landed = cache.land(key, seat, result, choose);
         ended.how = if landed.is_ok() { Kind::Refreshed } else { Kind::RefreshFailed };
         drop(ended);
         if let Err(failure) = landed {

@@ -25,7 +25,8 @@ where
     ///
     /// Whose call it is gets its own error; who waited for it gets [`Missed::Shared`], and does not ask again. If the caller
     /// whose call it is gives up (its future is dropped), or its call panics, another of those who wait makes its own. They
-    /// wait for as long as the call takes: give it a limit. A call that serves its own key waits for itself.
+    /// wait for as long as the call takes: give it a limit, and do not keep a future that you no longer poll. A call that serves its
+    /// own key waits for itself.
     ///
     /// # Errors
     /// No value may stand in: the call's error, or that the call of another failed.

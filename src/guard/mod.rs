@@ -37,7 +37,7 @@
 //! | shedder | a call holds its slot for as long as it lasts, waits included |
 //! | limiter | a call takes one cell, however often it is tried |
 //! | deadline | over all attempts and the waits between them |
-//! | retry | sees rejections and timeouts, so that it waits as long as it is worth |
+//! | retry | sees rejections and timeouts: it ends when the breaker opens, or waits for it if told to |
 //! | breaker | sees every attempt; around the retry it would see one failure where there were three |
 //! | limit | inside the breaker: a call that hangs is a failure of the dependency, not the caller's change of mind |
 //! | the call | |

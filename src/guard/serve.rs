@@ -34,7 +34,8 @@ impl<D, L, B, T, R, S, J, O, N, C> Guard<D, L, B, T, R, S, J, O, N, C> {
     /// A key whose value is fresh is served from the cache, and nobody is asked; of all who want the same key at once, one asks. Where
     /// the call is refused, times out or fails, the value that is held stands in, unless it is beyond its stale limit. Errors
     /// that are permanent for the retry are answers ("no such user"): nothing stands in for them. A breaker that refuses is not waited
-    /// for.
+    /// for. (To refresh in the background what is not fresh any more, see
+    /// [`serve_refreshing_with`](LastGood::serve_refreshing_with).)
     ///
     /// # Examples
     /// ```

@@ -14,7 +14,7 @@ use crate::time::{Instant, saturating_nanos};
 /// The retries of one call, for those who drive them: an event loop, a simulation, a loop that holds a `&mut` connection.
 ///
 /// Of several reasons to stop the first of these is told: a permanent error, no attempts left, the deadline, the budget. So a
-/// token is taken only for a retry that is made.
+/// token is taken only where a wait for the next attempt begins (given up in that wait, it is gone).
 ///
 /// # Examples
 /// ```

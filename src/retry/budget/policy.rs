@@ -55,7 +55,8 @@ impl AllowedBuilder {
         self
     }
 
-    /// The tokens there are to begin with.
+    /// The tokens there are to begin with; beside them those that came by time since the origin of the budget's clock, so that one made
+    /// late, with [`min_per_second`](Self::min_per_second), begins full.
     pub const fn initial(mut self, tokens: f64) -> Self {
         self.initial = tokens;
         self
