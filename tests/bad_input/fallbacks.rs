@@ -53,3 +53,38 @@ fn the_largest_cache_takes_no_memory_before_it_is_filled() {
     assert_eq!(cache.get(&1).unwrap().value, 2);
     assert!(cache.capacity() >= u64::from(u32::MAX));
 }
+
+/// A key whose comparison panics once.
+#[derive(Clone, Debug)]
+struct Fragile(u32);
+
+impl core::hash::Hash for Fragile {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+thread_local! {
+    static PANICS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+impl PartialEq for Fragile {
+    fn eq(&self, other: &Self) -> bool {
+        assert!(!PANICS.take(), "a comparison that fails");
+        self.0 == other.0
+    }
+}
+
+impl Eq for Fragile {}
+
+#[cfg(feature = "cache")]
+#[test]
+fn a_key_that_panics_when_it_is_compared_harms_no_other() {
+    let cache = fusebox::LastGood::<Fragile, u32>::new(Freshness::of(4).stale(SECOND).build().unwrap());
+    cache.put(Fragile(1), 1);
+    PANICS.set(true);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cache.put(Fragile(1), 2)));
+    assert!(panicked.is_err());
+    cache.put(Fragile(1), 3);
+    assert_eq!(cache.get(&Fragile(1)).map(|held| held.value), Some(3));
+}
