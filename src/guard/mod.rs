@@ -54,10 +54,12 @@ mod blocking;
 mod builder;
 mod calling;
 mod counts;
+mod ending;
 mod error;
 mod event;
 mod health;
 mod layers;
+mod maybe;
 mod preset;
 mod run;
 #[cfg(feature = "cache")]
