@@ -97,8 +97,9 @@ fn tells_keys_apart<K: Keyed>() -> Result<(), String> {
     let limiter = K::with_room(TWO, 2_000);
     for (round, admitted) in [true, true, false].into_iter().enumerate() {
         let right = (0..KEYS).filter(|&number| limiter.admits(numbered(number)) == admitted).count() as u64;
-        // Two keys may share a quota, where only a part of their hashes is kept: one in thousands of millions.
-        if right != KEYS {
+        // Two keys may share a quota, where only a part of their hashes is kept: of ours a pair in some eighty trials. Three
+        // pairs are no chance.
+        if right + 4 < KEYS {
             return Err(format!(
                 "of {KEYS} keys with two cells each {right} had their check {} answered {admitted}",
                 round + 1
