@@ -101,8 +101,10 @@ impl Model {
             ensure!(!tells && told.is_none(), "open_for {told:?} in {state}, opened {opened:?}");
             return Ok(());
         };
-        let least = (now - up_to_milli(opened.latest())).max(0);
-        let most = (now.max(self.stamped) - down_to_milli(opened.at)).max(0);
+        // Of an opening that was restored from before the clock began, at the clock's end, more is true than can be told.
+        let tellable = |nanos: i128| nanos.clamp(0, u64::MAX.into());
+        let least = tellable(now - up_to_milli(opened.latest()));
+        let most = tellable(now.max(self.stamped) - down_to_milli(opened.at));
         ensure!(
             (least..=most).contains(&nanos(told)),
             "open_for {told:?} at {now}, should be {least}..={most}"
