@@ -15,8 +15,8 @@ impl<P: Plan, C: Clock, O: Observer<Event>, N: Counting> CircuitBreaker<P, C, O,
     /// Awaits this future, if the breaker lets it through. Needs no runtime, and does not allocate.
     ///
     /// The future is not polled when the call is rejected. Dropping the returned future cancels the call: that is
-    /// counted, and is no failure. A limit on the call therefore belongs *inside*, so that a dependency that hangs
-    /// opens the breaker.
+    /// counted, and is no failure. A runtime's own limit on the call therefore belongs *inside*, so that a dependency that hangs
+    /// opens the breaker; one of fusebox may stand outside, too, with `std`.
     ///
     /// # Examples
     /// ```

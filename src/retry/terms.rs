@@ -126,6 +126,13 @@ impl<E, F: FnMut(&Retrying<'_, E>)> Notify<E> for F {
     }
 }
 
+/// Replaces one of the terms, and so its type.
+macro_rules! with {
+    ($retry:expr, $place:ident: $value:expr, $($kept:ident)*) => {
+        $retry.on(|terms| Terms { $place: $value, $($kept: terms.$kept),* })
+    };
+}
+
 impl<F, R, P, S> Retry<F, R, P, S> {
     #[inline]
     pub(super) const fn new(call: F, plan: P, sleeper: S) -> Self {
@@ -188,15 +195,7 @@ impl<F, R: Gives, P, S, K, H, B, C, X> Retry<F, R, P, S, K, H, B, C, X> {
     /// Is told of each retry, before its wait.
     #[inline]
     pub fn notify<N: FnMut(&Retrying<'_, R::Error>)>(self, notify: N) -> Retry<F, R, P, S, K, N, B, C, X> {
-        self.on(|Terms { plan, classify, notify: _, budget, clock, cancel, until }| Terms {
-            plan,
-            classify,
-            notify,
-            budget,
-            clock,
-            cancel,
-            until,
-        })
+        with!(self, notify: notify, plan classify budget clock cancel until)
     }
 
     /// Takes a token for each retry from this budget, and deposits for the call, once it was made (refused, it was not): `&Budget`, or an `Arc` of one.
@@ -214,29 +213,13 @@ impl<F, R: Gives, P, S, K, H, B, C, X> Retry<F, R, P, S, K, H, B, C, X> {
     /// ```
     #[inline]
     pub fn budget<D: Allowance>(self, budget: D) -> Retry<F, R, P, S, K, H, D, C, X> {
-        self.on(|Terms { plan, classify, notify, budget: _, clock, cancel, until }| Terms {
-            plan,
-            classify,
-            notify,
-            budget,
-            clock,
-            cancel,
-            until,
-        })
+        with!(self, budget: budget, plan classify notify clock cancel until)
     }
 
     /// Measures deadlines by this clock.
     #[inline]
     pub fn clock<D: TimeSource>(self, clock: D) -> Retry<F, R, P, S, K, H, B, D, X> {
-        self.on(|Terms { plan, classify, notify, budget, clock: _, cancel, until }| Terms {
-            plan,
-            classify,
-            notify,
-            budget,
-            clock,
-            cancel,
-            until,
-        })
+        with!(self, clock: clock, plan classify notify budget cancel until)
     }
 
     /// Gives up once this is true: asked before each wait, and where the caller blocks after it, too. (A future is given up by
@@ -255,15 +238,7 @@ impl<F, R: Gives, P, S, K, H, B, C, X> Retry<F, R, P, S, K, H, B, C, X> {
     /// ```
     #[inline]
     pub fn stop_when<Y: Fn() -> bool>(self, cancel: Y) -> Retry<F, R, P, S, K, H, B, C, Y> {
-        self.on(|Terms { plan, classify, notify, budget, clock, cancel: _, until }| Terms {
-            plan,
-            classify,
-            notify,
-            budget,
-            clock,
-            cancel,
-            until,
-        })
+        with!(self, cancel: cancel, plan classify notify budget clock until)
     }
 
     /// Begins no wait that would end after this deadline, beside the policy's own.
