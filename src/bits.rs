@@ -28,6 +28,11 @@ impl Field {
         u64::MAX >> (u64::BITS - self.width)
     }
 
+    /// The largest word that holds zero in this field and above it.
+    pub(crate) const fn below(self) -> u64 {
+        (1 << self.shift) - 1
+    }
+
     /// Reads this field out of a word.
     #[inline]
     pub(crate) const fn get(self, word: u64) -> u64 {

@@ -104,6 +104,27 @@ impl Cell {
         self.0.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
+    /// As `replace`, before looks at other words. Of two threads that each announce one word, and then look at the other's, one
+    /// at least sees what the other announced.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn announce(&self, seen: u64, next: u64) -> bool {
+        // SeqCst: pairs with `look` on the other thread: all four have one order, and nobody's look comes before its own swap.
+        let swapped = self.0.compare_exchange(seen, next, Ordering::SeqCst, Ordering::Relaxed).is_ok();
+        // Loom gives SeqCst accesses no such order, and fences one.
+        #[cfg(fusebox_loom)]
+        full_fence();
+        swapped
+    }
+
+    /// The word, after a word was announced.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn look(&self) -> u64 {
+        // SeqCst: pairs with `announce`, or with a full fence.
+        self.0.load(Ordering::SeqCst)
+    }
+
     /// As `apply`, for a word that only the calling thread writes: one load and one store, no swap.
     #[cfg(feature = "alloc")]
     #[inline]

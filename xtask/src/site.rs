@@ -19,6 +19,9 @@ use crate::command::Command;
 /// How much of a failed command's output is shown; its log has all of it.
 const TAIL_LINES: usize = 300;
 
+/// So few bytes left on the disk are worth a word.
+const SCARCE: u64 = 2 << 30;
+
 #[derive(Debug)]
 pub(crate) struct Site {
     root: PathBuf,
@@ -106,12 +109,13 @@ impl Site {
             Some(done) if !done.status.success() => {
                 let tail = said.split_off(said.len().saturating_sub(TAIL_LINES));
                 Err(anyhow!(
-                    "{tail}\n\n{status}: {command}\nfolder: {root}{path}\nwhole output: {log}",
+                    "{tail}\n\n{status}: {command}\nfolder: {root}{path}\nwhole output: {log}{disk}",
                     tail = tail.join("\n"),
                     status = done.status,
                     root = self.root.display(),
                     path = self.path_hint(),
                     log = self.log_path.display(),
+                    disk = self.disk_hint(),
                 ))
             }
             _ => Ok(said.join("\n")),
@@ -123,13 +127,27 @@ impl Site {
         let dir = self.root.join(&command.dir);
         let program = which::which_in(&command.program, Some(&path), &dir)
             .with_context(|| format!("no `{}` on the PATH", command.program))?;
-        let start = duct::cmd(program, &command.args).dir(dir).env("PATH", path).stdin_null();
+        let mut start = duct::cmd(program, &command.args).dir(dir).env("PATH", path).stdin_null();
+        if env::var_os("CI").is_some() {
+            // Nobody builds here again: half the disk, and less to write.
+            start = start.env("CARGO_INCREMENTAL", "0").env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
+        }
         Ok(command.env.iter().fold(start, |expression, (name, value)| expression.env(name, value)))
     }
 
     fn path(&self) -> Result<OsString> {
         let users = env::var_os("PATH").unwrap_or_default();
         Ok(env::join_paths(self.tool_dirs.iter().cloned().chain(env::split_paths(&users)))?)
+    }
+
+    /// That the disk is all but full, in which case a linker or a test fails with anything but these words.
+    fn disk_hint(&self) -> String {
+        match fs4::available_space(&self.root) {
+            Ok(left) if left < SCARCE => {
+                format!("\nof this disk only {} MiB are left: that may be why", left >> 20)
+            }
+            _ => String::new(),
+        }
     }
 
     /// What a user has to put before the PATH to repeat a command by hand.

@@ -75,6 +75,28 @@ fn first_calls_of_one_key_over_two_buckets_admit_its_burst() {
     });
 }
 
+/// Four places, all taken, and none free for key 1 at first: one that is not at its home five milliseconds before one that is.
+fn full_buckets() -> Arc<Limiter> {
+    let limiter = limiter(8);
+    for (key, since) in [(2, 10), (3, 10), (4, 0), (6, 10)] {
+        assert_eq!(took(&limiter, key, ms(since)), 1);
+    }
+    assert_eq!(limiter.keyed_counts().evictions, 0, "each has a place");
+    limiter
+}
+
+#[test]
+fn first_calls_of_one_key_to_full_buckets_admit_its_burst() {
+    model_within(2, || {
+        let (one, two) = both_at_once(
+            &full_buckets(),
+            |limiter| took(limiter, 1, ms(HOUR + 5)),
+            |limiter| took(limiter, 1, ms(HOUR + 10)),
+        );
+        assert_eq!(one + two, 1);
+    });
+}
+
 #[test]
 fn a_key_that_is_hit_beside_a_newcomer_keeps_its_debt_or_is_evicted_and_counted() {
     model_within(3, || {

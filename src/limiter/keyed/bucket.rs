@@ -2,8 +2,9 @@
 
 use crate::cell::{Cell, Meaning};
 use crate::limiter::keyed::plan::{Moment, Plans};
+use crate::limiter::keyed::ticket;
 use crate::limiter::keyed::word::{
-    Header, Slot, Wrapping, has_tag, is_timed, is_timed_in, retimed, tier_of, time_of,
+    Alike, Header, Recovery, Since, Slot, Wrapping, has_tag, is_timed, retimed, tier_of, time_of,
 };
 use crate::limiter::rules::{self, Request, Verdict};
 use crate::limiter::word::Tat;
@@ -15,8 +16,10 @@ pub(super) const SLOTS: usize = 7;
 #[cfg(fusebox_loom)]
 pub(super) const SLOTS: usize = 2;
 
-/// So many tickets later a claim is taken for one that nobody goes on with.
-const PATIENCE: u32 = 64;
+/// So many milliseconds (of 2^20 ns) later a claim is taken for one that nobody goes on with.
+const PATIENCE: u16 = 64;
+
+const _: () = assert!(SLOTS <= Recovery::SLOTS, "a recovery names a slot");
 
 /// A cache line.
 #[derive(Debug)]
@@ -66,20 +69,33 @@ impl Bucket {
         if hits == 0 { None } else { self.slots.get(hits.trailing_zeros() as usize) }
     }
 
-    /// What all slots hold, each read once.
+    /// Where all slots hold quotas of other keys in the asking key's tier: which of them recovers first, or did.
     #[inline]
-    pub(super) fn words(&self) -> [u64; SLOTS] {
-        self.slots.each_ref().map(Cell::load)
+    pub(super) fn first_of_equals(&self, ask: &Ask<'_>) -> Option<Recovery> {
+        let (mut alike, mut first) = (Alike::to(ask.key.tag, ask.key.tier), Recovery::NEVER);
+        for (number, slot) in self.slots.iter().enumerate() {
+            let word = slot.load();
+            alike = alike.and(word);
+            first = first.min(Recovery::of(word, ask.floor, number));
+        }
+        alike.are_other_quotas().then_some(first)
     }
 
-    /// Whether any slot but the one with this number bears this tag, whatever it holds.
+    /// The slot with this number.
     #[inline]
-    pub(super) fn another_bears(&self, tag: u16, but: usize) -> bool {
-        let mut bears = false;
-        for (number, slot) in self.slots.iter().enumerate() {
-            bears |= number != but && has_tag(slot.load(), tag);
+    pub(super) fn slot(&self, number: usize) -> &Cell {
+        let [first, ..] = &self.slots;
+        self.slots.get(number).unwrap_or(first)
+    }
+
+    /// How many slots bear this tag, whatever they hold.
+    #[inline]
+    pub(super) fn bearers(&self, tag: u16) -> u32 {
+        let mut bearers = 0;
+        for slot in &self.slots {
+            bearers += u32::from(has_tag(slot.look(), tag));
         }
-        bears
+        bearers
     }
 
     /// A number that no slot of this bucket bears.
@@ -90,8 +106,11 @@ impl Bucket {
         })
     }
 
-    fn tickets(&self) -> u32 {
-        self.header.view::<Header>().tickets
+    /// A claim for this key that is taken for no other.
+    #[inline]
+    pub(super) fn claim(&self, ask: &Ask<'_>) -> Slot {
+        let ticket = ticket::next(|| self.ticket());
+        Slot::Claimed { tag: ask.key.tag, since: Since::of(ask.now.nanos), ticket }
     }
 
     /// Brings the bucket to this moment's epoch; gives back the moment at which to decide: not before the epoch that the
@@ -194,35 +213,32 @@ impl<'a> Ask<'a> {
         Tat(self.floor.saturating_add(debt.min(quota.limit())))
     }
 
-    /// How many units of the asking key until this slot of the bucket may be claimed for nothing.
+    /// Whether a slot with this word holds the quota of another key in the asking key's tier, which recovers in so many units.
     #[inline]
-    pub(super) fn wait_for_place(&self, word: u64, bucket: &Bucket) -> u64 {
-        if is_timed_in(word, self.key.tier) {
-            time_of(word).ahead_of(self.floor)
-        } else {
-            self.wait_for_another(Slot::decode(word), bucket)
-        }
+    pub(super) fn is_of_an_equal(&self, word: u64, wait: u64) -> bool {
+        let alike = Alike::to(self.key.tag, self.key.tier).and(word);
+        alike.are_other_quotas() && time_of(word).ahead_of(self.floor) == wait
     }
 
-    #[cold]
-    fn wait_for_another(&self, slot: Slot, bucket: &Bucket) -> u64 {
-        match slot {
-            Slot::Free { .. } => 0,
+    /// In how many units of the asking key a slot with this word may be claimed for nothing; and if at once, for how many
+    /// nanoseconds already.
+    pub(super) fn wait_for_place(&self, word: u64) -> (u64, u64) {
+        match Slot::decode(word) {
+            Slot::Free { .. } => (0, u64::MAX),
             // Somebody is about to write a key there, and what that key will owe is not known; unless nobody goes on with it.
-            Slot::Claimed { ticket, .. } => {
-                if bucket.tickets().wrapping_sub(ticket) > PATIENCE {
-                    1
-                } else {
-                    u64::MAX
+            Slot::Claimed { since, .. } if since.passed(PATIENCE, self.now.nanos) => (1, 0),
+            Slot::Claimed { .. } => (u64::MAX, 0),
+            Slot::Timed { tier, time, .. } => {
+                let (scale, floor) = (self.plans.quota(tier).scale, self.plans.span(tier, self.now).floor);
+                match time.ahead_of(floor) {
+                    0 => (0, scale.nanos(time.behind(floor))),
+                    ahead if tier == self.key.tier => (ahead, 0),
+                    ahead => {
+                        let own = self.plans.quota(self.key.tier).scale;
+                        (own.units(scale.nanos(ahead)).ceil.max(1), 0)
+                    }
                 }
             }
-            Slot::Timed { tier, time, .. } => match time.ahead_of(self.plans.span(tier, self.now).floor) {
-                0 => 0,
-                ahead => {
-                    let nanos = self.plans.quota(tier).scale.nanos(ahead);
-                    self.plans.quota(self.key.tier).scale.units(nanos).ceil.max(1)
-                }
-            },
         }
     }
 

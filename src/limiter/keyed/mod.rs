@@ -5,6 +5,7 @@ mod builder;
 mod plan;
 mod secret;
 mod table;
+mod ticket;
 mod word;
 
 use core::fmt;
@@ -40,7 +41,7 @@ use table::{Answer, Table};
 ///
 /// # When the table is full
 ///
-/// A key that has recovered carries no information, and gives up its place. Only where all places that a new key may have (14,
+/// A key that has recovered carries no information, and gives up its place, who has longest ago first. Only where all places that a new key may have (14,
 /// or 7 where its two buckets are one) hold live keys, which is rare below the capacity, the one of them that would recover
 /// soonest is evicted, and starts afresh when it comes back. So a key keeps its debt through any flood as long as one of the
 /// keys around it would recover sooner, such as the flood's own after one call each. Where strangers have a slower quota than

@@ -4,8 +4,9 @@
 //! share a tag and a bucket share both (and one quota). A hit is one compare-and-swap on the key's slot. A new key is written
 //! in three steps:
 //!
-//! 1. It *claims* a slot of its buckets: one that is free, else one whose key has recovered, else, of all keys there, the one
-//!    that would recover soonest. A claim bears a ticket, and is never taken for another.
+//! 1. It *claims* a slot of its buckets: one that is free, else the one whose key has recovered longest ago, so that who comes
+//!    again and again keeps its place; else, of all keys there, the one that would recover soonest. A claim bears a ticket, and is
+//!    never taken for another.
 //! 2. It looks at every other slot of both buckets. A quota with its tag: it withdraws its claim and uses that. A claim with
 //!    its tag in an earlier place: it withdraws, too, and goes on with that. One in a later place: it empties that slot.
 //! 3. It turns its claim into a quota, of which the cells it asked for are taken. A claim belongs to whoever gets there first.
@@ -13,11 +14,11 @@
 //! *No key has two quotas.* Suppose one was made in slot `i` by A and one in slot `j` by B, `i` before `j`. A looked at `j`
 //! while its claim stood in `i`, B at `i` while its own stood in `j`. A saw no claim and no quota in `j`: it would have emptied
 //! the slot, and B's swap failed, or withdrawn. So the claim in `j` was made after A looked, and A's claim before that. Then B
-//! looked later still, saw A's claim or quota in `i`, and withdrew. (Between its claim and its look each has a full fence, so
-//! that one of the two sees the other.)
+//! looked later still, saw A's claim or quota in `i`, and withdrew. (The claim is announced, so that of the two one sees the
+//! other: [`Cell::announce`].)
 //!
 //! *Nobody waits.* A swap that fails was beaten by another's. Whoever stops halfway leaves a claim, which anybody with its tag
-//! goes on with, and which makes room after some tickets ([`PATIENCE`](super::bucket::PATIENCE)).
+//! goes on with, and which makes room after some time ([`PATIENCE`](super::bucket::PATIENCE)).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -25,7 +26,7 @@ use alloc::vec::Vec;
 use crate::cell::{Cell, Meaning, full_fence};
 use crate::limiter::keyed::bucket::{Ask, Bucket, Key, SLOTS};
 use crate::limiter::keyed::plan::{Moment, Plans};
-use crate::limiter::keyed::word::{Slot, has_tag, is_a_quota, tier_of};
+use crate::limiter::keyed::word::{Slot, Turn, has_tag, is_a_quota, is_free, tier_of};
 use crate::limiter::rules::Verdict;
 use crate::limiter::word::Tat;
 
@@ -63,28 +64,33 @@ enum Found<'a> {
     Room(Room),
 }
 
-/// A slot that is claimed for the key.
-struct Claim {
-    place: usize,
-    word: u64,
+/// Which of a key's buckets, and which slot of it: in the order in which all agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    bucket: usize,
+    slot: usize,
 }
 
-/// A place that may be claimed, and what it held.
+/// A slot that is claimed for the key.
+struct Claim {
+    place: Place,
+    word: u64,
+    /// Who claimed it: the calling thread, or another.
+    own: bool,
+}
+
+/// A place that may be claimed, what it held, and in how many units of the asking key it is free.
+#[derive(Clone, Copy)]
 struct Room {
-    place: usize,
+    place: Place,
     seen: u64,
-    /// Twice the units of the asking key until it is free, and one more away from home.
-    rank: u64,
+    wait: u64,
 }
 
 impl Room {
-    const fn wait(&self) -> u64 {
-        self.rank / 2
-    }
-
     /// Whether a live key holds it.
     const fn evicts(&self) -> bool {
-        self.wait() > 0 && is_a_quota(self.seen)
+        self.wait > 0 && is_a_quota(self.seen)
     }
 }
 
@@ -117,7 +123,7 @@ impl Table {
     /// Takes the cells from the key's quota, if it has one at home; nothing where it has not.
     #[inline]
     pub(super) fn hit(&self, home: usize, key: Key, now: Moment, plans: &Plans) -> Option<Answer> {
-        let bucket = self.buckets.get(home)?;
+        let bucket = self.bucket(home);
         let at = bucket.at(now, plans);
         let (tat, verdict) = Ask::new(key, plans, at).take(bucket.find(key.tag)?)?;
         Some(Answer { tat, verdict, at, evicted: 0 })
@@ -125,7 +131,7 @@ impl Table {
 
     /// Takes the cells wherever the key's quota is, or makes one. `evict` says whether a live key may be evicted for it;
     /// where it may not, and all places are taken, the units are given until there is one.
-    #[inline(never)]
+    #[inline]
     pub(super) fn miss(
         &self,
         home: usize,
@@ -135,34 +141,20 @@ impl Table {
         evict: bool,
     ) -> Result<Answer, u64> {
         let places = self.places_of(home, key.tag);
-        let at = places.at(now, plans);
-        let ask = Ask::new(key, plans, at);
+        let ask = Ask::new(key, plans, places.at(now, plans));
         let mut evicted = 0;
-        let answer = |(tat, verdict), evicted| Ok(Answer { tat, verdict, at, evicted });
-        loop {
-            let claim = match places.survey(&ask) {
-                Found::Quota(slot) => match ask.take(slot) {
-                    Some(taken) => return answer(taken, evicted),
-                    None => continue,
-                },
-                // Nothing is taken, so nothing need be written.
-                _ if key.n == 0 => return answer((Tat(ask.floor), Verdict::Admitted), evicted),
-                Found::Claim(claim) => claim,
-                Found::Room(room) if room.evicts() && !evict => return Err(room.wait()),
-                Found::Room(room) => {
-                    let bucket = places.bucket(room.place);
-                    let claim = Slot::Claimed { tag: key.tag, ticket: bucket.ticket() };
-                    if !bucket.replace(places.slot(room.place), room.seen, claim) {
-                        continue;
-                    }
-                    evicted += u64::from(room.evicts());
-                    Claim { place: room.place, word: claim.encode() }
-                }
-            };
-            if let Some(taken) = places.settle(&claim, &ask) {
-                return answer(taken, evicted);
+        // A flood: straight through, once.
+        if evict
+            && key.n > 0
+            && let Some(room) = places.among_equals(&ask)
+            && let Some(claim) = places.claim(&room, &ask)
+        {
+            evicted += u64::from(room.evicts());
+            if let Some((tat, verdict)) = places.settle(&claim, &ask) {
+                return Ok(Answer { tat, verdict, at: ask.now, evicted });
             }
         }
+        places.go_on(key, ask.now, plans, evict, evicted)
     }
 
     /// What the key owes; changes nothing.
@@ -228,68 +220,138 @@ impl<'a> Places<'a> {
     }
 
     /// Every slot, in the order in which all agree.
-    fn slots(&self) -> impl Iterator<Item = (usize, &'a Cell)> {
-        self.each().flat_map(Bucket::slots).enumerate()
+    fn slots(&self) -> impl Iterator<Item = (Place, &'a Cell)> {
+        self.each().enumerate().flat_map(|(bucket, slots)| {
+            slots.slots().iter().enumerate().map(move |(slot, cell)| (Place { bucket, slot }, cell))
+        })
     }
 
-    fn bucket(&self, place: usize) -> &'a Bucket {
-        let [low, high] = self.buckets;
-        if place < SLOTS { low } else { high }
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "a remainder by the number of slots")]
-    fn slot(&self, place: usize) -> &'a Cell {
-        &self.bucket(place).slots()[place % SLOTS]
-    }
-
-    /// What there is for this key: its quota; or its claim, in the earliest place; or a place to claim. That is a free one or
-    /// one whose key has recovered, at home before elsewhere; else the one whose key would recover soonest.
     #[inline]
-    fn survey(&self, ask: &Ask<'_>) -> Found<'a> {
-        // Each word is read once: what was another's is still that, or its place is not claimed.
-        let seen = self.buckets.map(Bucket::words);
-        let seen = seen.get(..self.count).unwrap_or(&seen);
-        if let Some(own) = self.own(seen, ask.key.tag) {
-            return own;
-        }
-        let mut best = Room { place: 0, seen: 0, rank: u64::MAX };
-        for (half, (words, bucket)) in seen.iter().zip(self.buckets).enumerate() {
-            let away = u64::from(half != self.home);
-            for (number, word) in words.iter().enumerate() {
-                let rank = ask.wait_for_place(*word, bucket).saturating_mul(2) | away;
-                if rank <= best.rank {
-                    best = Room { place: half * SLOTS + number, seen: *word, rank };
-                }
+    fn bucket(&self, place: Place) -> &'a Bucket {
+        let [low, high] = self.buckets;
+        if place.bucket == 0 { low } else { high }
+    }
+
+    #[inline]
+    fn slot(&self, place: Place) -> &'a Cell {
+        self.bucket(place).slot(place.slot)
+    }
+
+    /// As `Table::miss`, whatever the slots hold, and whoever else comes.
+    #[inline(never)]
+    fn go_on(
+        &self,
+        key: Key,
+        now: Moment,
+        plans: &Plans,
+        evict: bool,
+        mut evicted: u64,
+    ) -> Result<Answer, u64> {
+        let ask = &Ask::new(key, plans, now);
+        let answer = |(tat, verdict), evicted| Ok(Answer { tat, verdict, at: now, evicted });
+        loop {
+            let Some(found) = self.survey(ask) else { continue };
+            let claim = match found {
+                Found::Quota(slot) => match ask.take(slot) {
+                    Some(taken) => return answer(taken, evicted),
+                    None => continue,
+                },
+                // Nothing is taken, so nothing need be written.
+                _ if key.n == 0 => return answer((Tat(ask.floor), Verdict::Admitted), evicted),
+                Found::Claim(claim) => claim,
+                Found::Room(room) if room.evicts() && !evict => return Err(room.wait),
+                Found::Room(room) => match self.claim(&room, ask) {
+                    Some(claim) => {
+                        evicted += u64::from(room.evicts());
+                        claim
+                    }
+                    None => continue,
+                },
+            };
+            if let Some(taken) = self.settle(&claim, ask) {
+                return answer(taken, evicted);
             }
         }
-        Found::Room(best)
     }
 
-    /// The key's quota, or its claim in the earliest place.
+    /// The place to claim where all hold quotas of others in the asking key's tier, as `survey` has it.
     #[inline]
-    fn own(&self, seen: &[[u64; SLOTS]], tag: u16) -> Option<Found<'a>> {
-        let words = seen.as_flattened();
-        if !words.iter().fold(false, |found, word| found | has_tag(*word, tag)) {
-            return None;
+    fn among_equals(&self, ask: &Ask<'_>) -> Option<Room> {
+        let [low, high] = self.buckets;
+        let (low, high) = (low.first_of_equals(ask)?, high.first_of_equals(ask)?);
+        // A decision between the two would be a guess.
+        let first = Turn::of(low, 0, self.home != 0).min(Turn::of(high, 1, self.home == 0));
+        let place = Place { bucket: first.bucket(), slot: first.slot() };
+        // Read again, it is judged again.
+        let seen = self.slot(place).load();
+        ask.is_of_an_equal(seen, first.wait()).then_some(Room { place, seen, wait: first.wait() })
+    }
+
+    /// What there is for this key: its quota; or its claim, in the earliest place; or a place to claim. That is, at home
+    /// before elsewhere, a free one, or the one whose key has recovered longest ago; else the one whose key would recover soonest.
+    ///
+    /// Each word is judged as it is read: what was another's is still that, or its place is not claimed. Nothing where a quota
+    /// or a claim of this key came meanwhile.
+    fn survey(&self, ask: &Ask<'_>) -> Option<Found<'a>> {
+        let (mut claim, mut free) = (None, None);
+        for (place, slot) in self.slots() {
+            let word = slot.load();
+            if has_tag(word, ask.key.tag) {
+                // A free slot bears tag 0, as few keys do.
+                match Slot::decode(word) {
+                    Slot::Timed { .. } => return Some(Found::Quota(slot)),
+                    Slot::Claimed { .. } if claim.is_none() => {
+                        claim = Some(Claim { place, word, own: false });
+                    }
+                    Slot::Claimed { .. } | Slot::Free { .. } => {}
+                }
+            }
+            if free.is_none() && place.bucket == self.home && is_free(word) {
+                free = Some(Room { place, seen: word, wait: 0 });
+            }
         }
-        // A free slot bears tag 0, as few keys do.
-        let mut tagged = words.iter().copied().enumerate().filter(|(_, word)| has_tag(*word, tag));
-        if let Some((place, _)) = tagged.clone().find(|(_, word)| is_a_quota(*word)) {
-            return Some(Found::Quota(self.slot(place)));
+        match (claim, free) {
+            (Some(claim), _) => Some(Found::Claim(claim)),
+            (None, Some(free)) => Some(Found::Room(free)),
+            (None, None) => self.compare(ask).map(Found::Room),
         }
-        let (place, word) = tagged.find(|(_, word)| !Slot::decode(*word).is_free())?;
-        Some(Found::Claim(Claim { place, word }))
+    }
+
+    /// As `survey`, where no place at home was free.
+    fn compare(&self, ask: &Ask<'_>) -> Option<Room> {
+        let mut best = None;
+        for (place, slot) in self.slots() {
+            let seen = slot.load();
+            if has_tag(seen, ask.key.tag) && !is_free(seen) {
+                return None;
+            }
+            let (wait, idle) = ask.wait_for_place(seen);
+            let turn = (wait, place.bucket != self.home, u64::MAX - idle);
+            if best.is_none_or(|(first, _)| turn < first) {
+                best = Some((turn, Room { place, seen, wait }));
+            }
+        }
+        best.map(|(_, room)| room)
+    }
+
+    /// Step 1; nothing where somebody else was faster.
+    #[inline]
+    fn claim(&self, room: &Room, ask: &Ask<'_>) -> Option<Claim> {
+        let (place, word) = (room.place, self.bucket(room.place).claim(ask).encode());
+        self.slot(place).announce(room.seen, word).then_some(Claim { place, word, own: true })
     }
 
     /// Steps 2 and 3; nothing where somebody else was faster.
-    #[inline]
+    #[inline(always)]
     fn settle(&self, claim: &Claim, ask: &Ask<'_>) -> Option<(Tat, Verdict)> {
-        full_fence();
-        let mut alone = true;
-        for (half, bucket) in self.each().enumerate() {
-            alone &= !bucket.another_bears(ask.key.tag, claim.place.wrapping_sub(half * SLOTS));
+        if !claim.own {
+            // As if this thread had announced it: it has seen it.
+            full_fence();
         }
-        if !alone && !self.is_first(claim, ask.key.tag) {
+        // The claim is one of them, or lost.
+        let [low, high] = self.buckets;
+        let bearers = low.bearers(ask.key.tag) + if self.count > 1 { high.bearers(ask.key.tag) } else { 0 };
+        if bearers > 1 && !self.is_first(claim, ask.key.tag) {
             return None;
         }
         let (tat, verdict) = ask.take_first();
@@ -298,16 +360,15 @@ impl<'a> Places<'a> {
             self.withdraw(claim);
             return Some((tat, verdict));
         }
-        self.bucket(claim.place)
-            .replace(self.slot(claim.place), claim.word, ask.timed(tat))
-            .then_some((tat, verdict))
+        let slot = self.slot(claim.place);
+        slot.replace(claim.word, ask.timed(tat).encode()).then_some((tat, verdict))
     }
 
     /// Whether the claim goes before all else of its key, once later claims are emptied; withdraws it where it does not.
     #[cold]
     fn is_first(&self, claim: &Claim, tag: u16) -> bool {
         for (place, other) in self.slots().filter(|(place, _)| *place != claim.place) {
-            let word = other.load();
+            let word = other.look();
             if !has_tag(word, tag) {
                 continue;
             }
@@ -333,3 +394,6 @@ impl<'a> Places<'a> {
         bucket.replace(self.slot(claim.place), claim.word, Slot::Free { ticket: bucket.ticket() });
     }
 }
+
+#[cfg(all(test, not(any(fusebox_loom, fusebox_fuzz))))]
+mod tests;

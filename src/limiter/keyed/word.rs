@@ -5,9 +5,9 @@
 //!         ┌──────────┬─────┬──────┬──────────────────────────┐
 //! Timed   │ tag    16│  1  │ tier3│ TAT, in ticks, wrapping44│  a key's quota
 //!         ├──────────┼─────┼──────┼──────────────────────────┤
-//! Claimed │ tag    16│  0  │ 1    │ ticket                   │  somebody is about to write this key here
+//! Claimed │ tag    16│  0  │ 1    │ since 16│ ticket       28│  somebody is about to write this key here
 //!         ├──────────┼─────┼──────┼──────────────────────────┤
-//! Free    │ 0        │  0  │ 0    │ ticket                   │
+//! Free    │ 0        │  0  │ 0    │ ticket                 32│
 //!         └──────────┴─────┴──────┴──────────────────────────┘
 //!          63                    32 31                      0
 //!         ┌────────────────────────┬─────────────────────────┐
@@ -15,8 +15,8 @@
 //!         └────────────────────────┴─────────────────────────┘
 //! ```
 //!
-//! A ticket is given out once (until 2^32 of them come round in one bucket), so no claim and no emptied slot is ever taken
-//! for another one. The zero words are fresh.
+//! A ticket is given out once (until all come round), so no claim and no emptied slot is ever taken for another one. `since`
+//! counts units of 2^20 ns, wrapping. The zero words are fresh.
 
 use crate::bits::Field;
 use crate::cell::Meaning;
@@ -30,7 +30,10 @@ const TIMED_TAG: Field = TIER.above(17);
 /// Tier and kind together.
 const TIMED_TIER: Field = TIME.above(4);
 const TICKET: Field = Field::lowest(32);
+const CLAIM_TICKET: Field = Field::lowest(28);
+const SINCE: Field = CLAIM_TICKET.above(16);
 const _: () = assert!(TAG.end() == u64::BITS && TIMED_TAG.end() == u64::BITS, "the fields tile the word");
+const _: () = assert!(SINCE.end() == TIME.end(), "a claim fills what time does");
 
 const EPOCH: Field = Field::lowest(32);
 const TICKETS: Field = EPOCH.above(32);
@@ -44,13 +47,25 @@ pub(super) const TIME_BITS: u32 = TIME.end();
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
     Free { ticket: u32 },
-    Claimed { tag: u16, ticket: u32 },
+    Claimed { tag: u16, since: Since, ticket: u32 },
     Timed { tag: u16, tier: u8, time: Wrapping },
 }
 
-impl Slot {
-    pub(super) const fn is_free(self) -> bool {
-        matches!(self, Self::Free { .. })
+/// When a slot was claimed, of which the lowest bits are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Since(u16);
+
+impl Since {
+    /// A unit is 2^20 ns, about a millisecond.
+    #[expect(clippy::cast_possible_truncation, reason = "on purpose the lowest bits")]
+    pub(super) const fn of(nanos: u64) -> Self {
+        Self((nanos >> 20) as u16)
+    }
+
+    /// Whether so many units have passed, and no more than half of those that are kept.
+    pub(super) const fn passed(self, units: u16, now: u64) -> bool {
+        let passed = Self::of(now).0.wrapping_sub(self.0);
+        passed >= units && passed <= u16::MAX / 2
     }
 }
 
@@ -68,9 +83,18 @@ impl Wrapping {
     #[inline]
     pub(super) const fn ahead_of(self, now: u64) -> u64 {
         let ahead = self.0.wrapping_sub(now) & TIME.max();
-        if ahead <= (TIME.max() / 8 + 1) * 3 { ahead } else { 0 }
+        if ahead <= FARTHEST { ahead } else { 0 }
+    }
+
+    /// How long this is past: nothing if it is not.
+    pub(super) const fn behind(self, now: u64) -> u64 {
+        let behind = now.wrapping_sub(self.0) & TIME.max();
+        if behind < TIME.max() - FARTHEST { behind } else { 0 }
     }
 }
+
+/// What is ahead is no farther than three eighths of the field.
+const FARTHEST: u64 = (TIME.max() / 8 + 1) * 3;
 
 /// Whether a slot's word is the quota of a key with this tag.
 #[inline]
@@ -83,16 +107,103 @@ pub(super) const fn is_a_quota(word: u64) -> bool {
     TIMED.get(word) == 1
 }
 
-/// Whether a slot's word is a key's quota in this tier.
+/// Whether a slot's word is nobody's.
 #[inline]
-pub(super) const fn is_timed_in(word: u64, tier: u8) -> bool {
-    TIMED_TIER.get(word) == TIERS as u64 | tier as u64
+pub(super) const fn is_free(word: u64) -> bool {
+    TIMED_TIER.get(word) == 0
 }
 
 /// Whether a slot's word has this tag, whatever it is; a free slot has tag 0.
 #[inline]
 pub(super) const fn has_tag(word: u64, tag: u16) -> bool {
-    TAG.get(word) == tag as u64
+    // Nothing is left of the tag: one instruction less than reading it.
+    word ^ TAG.put(tag as u64) <= TAG.below()
+}
+
+/// What words have in common, gathered from all before the one decision: in a flood each word's would be a guess.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alike {
+    key: u64,
+    kinds: u64,
+    nearest: u64,
+}
+
+impl Alike {
+    #[inline]
+    pub(super) const fn to(tag: u16, tier: u8) -> Self {
+        let key = TAG.put(tag as u64) | TIMED.put(1) | TIER.put(tier as u64);
+        Self { key, kinds: 0, nearest: u64::MAX }
+    }
+
+    #[inline]
+    pub(super) const fn and(self, word: u64) -> Self {
+        let apart = word ^ self.key;
+        let nearest = if apart < self.nearest { apart } else { self.nearest };
+        Self { kinds: self.kinds | apart, nearest, ..self }
+    }
+
+    /// Whether all are quotas of other keys in this tier.
+    #[inline]
+    pub(super) const fn are_other_quotas(self) -> bool {
+        (TIMED_TIER.get(self.kinds) == 0) & (TAG.get(self.nearest) != 0)
+    }
+}
+
+/// When a quota's key has recovered, and which slot it is in: compared whole, so that who has recovered long ago is before who
+/// just has, and those before who will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Recovery(u64);
+
+impl Recovery {
+    const SLOT: Field = Field::lowest(3);
+    /// From as long past as a comparison tells, to as far ahead.
+    const WHEN: Field = Self::SLOT.above(TIME.end());
+    const NOW: u64 = TIME.max() - FARTHEST;
+    pub(super) const NEVER: Self = Self(u64::MAX);
+    /// Slots that can be told apart.
+    pub(super) const SLOTS: usize = 1 << Self::SLOT.end();
+
+    /// Of a word that is timed.
+    #[inline]
+    pub(super) const fn of(word: u64, now: u64, slot: usize) -> Self {
+        let when = word.wrapping_sub(now).wrapping_add(Self::NOW);
+        Self(Self::WHEN.put_wrapping(when) | Self::SLOT.put_wrapping(slot as u64))
+    }
+}
+
+/// The same over two buckets: of those that have recovered who is at home is first, of equals the first bucket's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Turn(u64);
+
+impl Turn {
+    const BUCKET: Field = Recovery::SLOT.above(1);
+    const AWAY: Field = Self::BUCKET.above(1);
+    const WAIT: Field = Self::AWAY.above(TIME.end());
+
+    #[inline]
+    pub(super) const fn of(recovery: Recovery, bucket: usize, away: bool) -> Self {
+        let wait = Recovery::WHEN.get(recovery.0).saturating_sub(Recovery::NOW);
+        let place = Self::BUCKET.put_wrapping(bucket as u64) | Recovery::SLOT.put_wrapping(recovery.0);
+        Self(Self::WAIT.put_wrapping(wait) | Self::AWAY.put_wrapping(away as u64) | place)
+    }
+
+    /// In units, until its key has recovered.
+    #[inline]
+    pub(super) const fn wait(self) -> u64 {
+        Self::WAIT.get(self.0)
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "one bit")]
+    pub(super) const fn bucket(self) -> usize {
+        Self::BUCKET.get(self.0) as usize
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "three bits")]
+    pub(super) const fn slot(self) -> usize {
+        Recovery::SLOT.get(self.0) as usize
+    }
 }
 
 /// The tier of a word that is timed.
@@ -121,7 +232,10 @@ impl Meaning for Slot {
             Self::Timed { tag, tier, time } => {
                 TAG.put(tag.into()) | TIMED.put(1) | TIER.put(tier.into()) | TIME.put(time.0)
             }
-            Self::Claimed { tag, ticket } => TAG.put(tag.into()) | TIER.put(1) | TICKET.put(ticket.into()),
+            Self::Claimed { tag, since, ticket } => {
+                let claim = SINCE.put(since.0.into()) | CLAIM_TICKET.put_wrapping(ticket.into());
+                TAG.put(tag.into()) | TIER.put(1) | claim
+            }
             Self::Free { ticket } => TICKET.put(ticket.into()),
         }
     }
@@ -129,11 +243,14 @@ impl Meaning for Slot {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "each field is no wider than the type it is read as")]
     fn decode(word: u64) -> Self {
-        let (tag, ticket) = (TAG.get(word) as u16, TICKET.get(word) as u32);
+        let tag = TAG.get(word) as u16;
         match (TIMED.get(word), TIER.get(word)) {
             (1, tier) => Self::Timed { tag, tier: tier as u8, time: Wrapping(TIME.get(word)) },
-            (_, 0) => Self::Free { ticket },
-            _ => Self::Claimed { tag, ticket },
+            (_, 0) => Self::Free { ticket: TICKET.get(word) as u32 },
+            _ => {
+                let since = Since(SINCE.get(word) as u16);
+                Self::Claimed { tag, since, ticket: CLAIM_TICKET.get(word) as u32 }
+            }
         }
     }
 }
@@ -160,17 +277,24 @@ impl Meaning for Header {
 
 #[cfg(all(test, not(any(fusebox_loom, fusebox_fuzz))))]
 mod tests {
-    use super::{Header, Slot, TIME_BITS, Wrapping, has_tag, is_timed, retimed, tier_of, time_of};
+    use super::{
+        Header, Recovery, Since, Slot, TIME_BITS, Turn, Wrapping, has_tag, is_timed, retimed, tier_of,
+        time_of,
+    };
     use crate::cell::Meaning;
     use proptest::prelude::*;
+
+    /// In ticks from now: as far as a comparison tells.
+    const RECOVERY: core::ops::Range<i64> = -(5 << (TIME_BITS - 3)) + 2..3 << (TIME_BITS - 3);
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn properties_every_slot_comes_back(tag: u16, ticket: u32, tier in 0..8_u8, ticks: u64) {
-            let time = Wrapping::of(ticks);
-            for slot in [Slot::Free { ticket }, Slot::Claimed { tag, ticket }, Slot::Timed { tag, tier, time }] {
+            let (time, since) = (Wrapping::of(ticks), Since::of(ticks));
+            let claimed = Slot::Claimed { tag, since, ticket: ticket >> 4 };
+            for slot in [Slot::Free { ticket }, claimed, Slot::Timed { tag, tier, time }] {
                 prop_assert_eq!(Slot::decode(slot.encode()), slot);
                 prop_assert_eq!(is_timed(slot.encode(), tag), matches!(slot, Slot::Timed { .. }));
                 prop_assert!(!is_timed(slot.encode(), tag ^ 1));
@@ -189,6 +313,35 @@ mod tests {
             let (slot, header) = (Slot::decode(word), Header::decode(word));
             prop_assert_eq!(Slot::decode(slot.encode()), slot);
             prop_assert_eq!(header.encode(), word);
+        }
+
+        #[test]
+        fn properties_who_recovers_first_comes_first(
+            now: u64, one in RECOVERY, other in RECOVERY, slots in (0..7_usize, 0..7_usize), away: bool,
+        ) {
+            let of = |when: i64, slot| {
+                let time = Wrapping::of(now.wrapping_add_signed(when));
+                Recovery::of(Slot::Timed { tag: 7, tier: 3, time }.encode(), now, slot)
+            };
+            let (first, second) = (of(one, slots.0), of(other, slots.1));
+            prop_assert_eq!(first.cmp(&second), (one, slots.0).cmp(&(other, slots.1)));
+            let (here, there) = (Turn::of(first, 0, away), Turn::of(second, 1, !away));
+            let plain = |when: i64, bucket: usize, away: bool, slot: usize| (when.max(0), away, bucket, slot);
+            prop_assert_eq!(
+                here.cmp(&there),
+                plain(one, 0, away, slots.0).cmp(&plain(other, 1, !away, slots.1))
+            );
+            prop_assert_eq!((here.wait(), here.bucket(), here.slot()), (one.max(0).unsigned_abs(), 0, slots.0));
+        }
+
+        #[test]
+        fn properties_a_claim_is_so_old_across_the_wrap(then: u64, passed in 0..1_u64 << 35, units: u16) {
+            let now = then.wrapping_add(passed);
+            let exact = (now >> 20).wrapping_sub(then >> 20) & 0xffff_ffff;
+            let wide = u64::from(units) <= exact && exact <= u64::from(u16::MAX / 2);
+            prop_assume!(now >= then);
+            prop_assert_eq!(Since::of(then).passed(units, now), wide);
+            prop_assert!(!Since::of(now).passed(1, then), "a clock that stepped back");
         }
 
         #[test]

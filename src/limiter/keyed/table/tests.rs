@@ -1,0 +1,168 @@
+//! Which place a new key takes, and what becomes of claims that are left behind.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
+
+use super::{Place, Places, Table};
+use crate::cell::Meaning;
+use crate::limiter::Quota;
+use crate::limiter::keyed::bucket::{Ask, Key, SLOTS};
+use crate::limiter::keyed::plan::{Moment, Plans};
+use crate::limiter::keyed::word::{Since, Slot, Wrapping};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A table of two buckets, in which a cell a second is free for each key, and the places of the key with tag 1 at the first.
+struct Stand {
+    table: Table,
+    plans: Plans,
+}
+
+impl Stand {
+    fn new() -> Self {
+        let plans = Plans::new(&[Quota::per_second(1).burst(10).constant()]).unwrap();
+        Self { table: Table::new(8).unwrap(), plans }
+    }
+
+    const KEY: Key = Key { tag: 1, tier: 0, n: 1 };
+
+    /// A home at which the key has another bucket too.
+    fn home(&self) -> usize {
+        (0..2).find(|home| self.table.places_of(*home, Self::KEY.tag).count == 2).unwrap()
+    }
+
+    fn places(&self) -> Places<'_> {
+        self.table.places_of(self.home(), Self::KEY.tag)
+    }
+
+    fn at(&self, nanos: u64) -> Moment {
+        self.plans.moment(nanos)
+    }
+
+    fn put(&self, place: Place, slot: Slot) {
+        let cell = self.places().slot(place);
+        assert!(cell.replace(cell.load(), slot.encode()));
+    }
+
+    /// The quota of some other key, which recovers at this second.
+    fn put_quota(&self, place: Place, second: u64) {
+        let units = self.plans.span(0, self.at(second * SECOND)).floor;
+        let tag = 100 + u16::try_from(place.bucket * SLOTS + place.slot).unwrap();
+        self.put(place, Slot::Timed { tag, tier: 0, time: Wrapping::of(units) });
+    }
+
+    fn all_recover_at(&self, second: u64) {
+        for (place, _) in self.places().slots() {
+            self.put_quota(place, second);
+        }
+    }
+
+    /// Where the key's quota is written, and how many were evicted for it.
+    fn miss(&self, second: u64) -> (Place, u64) {
+        let answer =
+            self.table.miss(self.home(), Self::KEY, self.at(second * SECOND), &self.plans, true).unwrap();
+        let place =
+            self.places().slots().find(|(_, slot)| super::has_tag(slot.load(), Self::KEY.tag)).unwrap();
+        (place.0, answer.evicted)
+    }
+
+    fn at_home(&self, slot: usize) -> Place {
+        Place { bucket: self.places().home, slot }
+    }
+
+    fn away(&self, slot: usize) -> Place {
+        Place { bucket: 1 - self.places().home, slot }
+    }
+}
+
+#[test]
+fn a_free_place_at_home_is_before_all_others() {
+    let stand = Stand::new();
+    stand.all_recover_at(3);
+    stand.put(stand.at_home(5), Slot::Free { ticket: 9 });
+    stand.put(stand.away(0), Slot::Free { ticket: 9 });
+    assert_eq!(stand.miss(100), (stand.at_home(5), 0));
+}
+
+#[test]
+fn who_recovered_longest_ago_gives_up_its_place_and_those_at_home_before_those_elsewhere() {
+    let stand = Stand::new();
+    stand.all_recover_at(50);
+    stand.put_quota(stand.at_home(4), 20);
+    stand.put_quota(stand.away(2), 10);
+    assert_eq!(stand.miss(60), (stand.at_home(4), 0));
+    // Nobody at home has recovered.
+    let stand = Stand::new();
+    stand.all_recover_at(50);
+    stand.put_quota(stand.away(2), 44);
+    stand.put_quota(stand.away(3), 43);
+    stand.put_quota(stand.at_home(1), 46);
+    assert_eq!(stand.miss(45), (stand.away(3), 0));
+    // A place that is free elsewhere is after those.
+    stand.put(stand.away(6), Slot::Free { ticket: 0 });
+    stand.put(stand.away(3), Slot::Free { ticket: 0 });
+    stand.put_quota(stand.at_home(1), 45);
+    assert_eq!(stand.miss(45), (stand.at_home(1), 0));
+}
+
+#[test]
+fn where_all_are_live_who_would_recover_soonest_is_evicted() {
+    for away in [false, true] {
+        let stand = Stand::new();
+        stand.all_recover_at(9);
+        let soonest = if away { stand.away(3) } else { stand.at_home(3) };
+        stand.put_quota(soonest, 8);
+        assert_eq!(stand.miss(7), (soonest, 1));
+    }
+}
+
+#[test]
+fn whatever_the_others_are_the_order_is_the_same() {
+    for (claimed, live) in [(false, false), (true, false), (false, true), (true, true)] {
+        let stand = Stand::new();
+        stand.all_recover_at(9);
+        stand.put_quota(stand.at_home(2), 8);
+        let now = if live { 7 } else { 20 };
+        // Beside somebody's claim, each word is looked at more closely.
+        if claimed {
+            stand.put(stand.at_home(0), claim(7, now * SECOND, 1));
+        }
+        assert_eq!(stand.miss(now), (stand.at_home(2), u64::from(live)));
+    }
+}
+
+fn claim(tag: u16, nanos: u64, ticket: u32) -> Slot {
+    Slot::Claimed { tag, since: Since::of(nanos), ticket }
+}
+
+#[test]
+fn a_claim_left_behind_is_gone_on_with_by_its_key() {
+    let stand = Stand::new();
+    stand.all_recover_at(9);
+    stand.put(stand.away(3), claim(Stand::KEY.tag, 0, 1));
+    assert_eq!(stand.miss(1), (stand.away(3), 0));
+}
+
+#[test]
+fn a_claim_left_behind_makes_room_after_a_while_and_not_before() {
+    let stand = Stand::new();
+    stand.all_recover_at(9);
+    stand.put(stand.at_home(3), claim(7, 2 * SECOND, 1));
+    // It stands while it may be gone on with: somebody live is evicted instead.
+    let just_now =
+        stand.table.miss(stand.home(), Stand::KEY, stand.at(2 * SECOND + 50_000_000), &stand.plans, true);
+    assert_eq!(just_now.unwrap().evicted, 1);
+    assert_eq!(Slot::decode(stand.places().slot(stand.at_home(3)).load()), claim(7, 2 * SECOND, 1));
+    let other = Key { tag: 2, ..Stand::KEY };
+    let ask = Ask::new(other, &stand.plans, stand.at(2 * SECOND + 80_000_000));
+    assert_eq!(ask.wait_for_place(claim(7, 2 * SECOND, 1).encode()), (1, 0));
+}
+
+#[test]
+fn a_table_of_claims_alone_stops_nobody() {
+    let stand = Stand::new();
+    for (number, (place, _)) in stand.places().slots().enumerate() {
+        stand.put(place, claim(200, SECOND, u32::try_from(number).unwrap()));
+    }
+    let (_, evicted) = stand.miss(1);
+    assert_eq!(evicted, 0, "a claim is no live key");
+}

@@ -1,0 +1,61 @@
+//! Numbers for claims: two claims of one slot never bear the same, so that neither is taken for the other.
+//!
+//! With `std` a thread takes them from a block of its own, without a swap; elsewhere each bucket counts. A number is 28 bits
+//! wide: it comes back 2^28 claims later, and would have to do so within the millisecond that the claim bears too.
+
+/// The number of a claim in a bucket whose own count is `next_of_bucket`.
+#[cfg(not(all(feature = "std", not(fusebox_loom))))]
+#[inline]
+pub(super) fn next(next_of_bucket: impl FnOnce() -> u32) -> u32 {
+    next_of_bucket()
+}
+
+#[cfg(all(feature = "std", not(fusebox_loom)))]
+pub(super) use of_threads::next;
+
+#[cfg(all(feature = "std", not(fusebox_loom)))]
+mod of_threads {
+    use core::cell::Cell;
+
+    use crate::sync::{AtomicU64, Ordering};
+
+    /// Numbers in a block; the first is not used.
+    const BLOCK: u32 = 1 << 12;
+
+    static BLOCKS: AtomicU64 = AtomicU64::new(0);
+
+    std::thread_local! {
+        // No destructor, so that it works while the thread ends.
+        static NEXT: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// A number that no thread was given, until all come round.
+    #[inline]
+    pub(in crate::limiter::keyed) fn next(_: impl FnOnce() -> u32) -> u32 {
+        let next = NEXT.get();
+        let number = if next % BLOCK == 0 { first_of_a_block() } else { next };
+        NEXT.set(number.wrapping_add(1));
+        number
+    }
+
+    #[cold]
+    #[expect(clippy::cast_possible_truncation, reason = "on purpose the lowest bits")]
+    fn first_of_a_block() -> u32 {
+        // Relaxed: the number is the whole message.
+        (BLOCKS.fetch_add(1, Ordering::Relaxed) as u32).wrapping_mul(BLOCK).wrapping_add(1)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::{BLOCK, next};
+        use std::collections::HashSet;
+
+        #[test]
+        fn no_number_is_given_twice() {
+            let mine = || (0..3 * BLOCK).map(|_| next(|| 0)).collect::<Vec<_>>();
+            let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(mine)).collect();
+            let all: Vec<u32> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+            assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+        }
+    }
+}
