@@ -17,12 +17,12 @@ pub(super) use of_threads::next;
 mod of_threads {
     use core::cell::Cell;
 
-    use crate::sync::{AtomicU64, Ordering};
+    use crate::lanes::Count;
 
     /// Numbers in a block; the first is not used.
     const BLOCK: u32 = 1 << 12;
 
-    static BLOCKS: AtomicU64 = AtomicU64::new(0);
+    static BLOCKS: Count = Count::zero();
 
     std::thread_local! {
         // No destructor, so that it works while the thread ends.
@@ -41,8 +41,7 @@ mod of_threads {
     #[cold]
     #[expect(clippy::cast_possible_truncation, reason = "on purpose the lowest bits")]
     fn first_of_a_block() -> u32 {
-        // Relaxed: the number is the whole message.
-        (BLOCKS.fetch_add(1, Ordering::Relaxed) as u32).wrapping_mul(BLOCK).wrapping_add(1)
+        (BLOCKS.add_shared() as u32).wrapping_mul(BLOCK).wrapping_add(1)
     }
 
     #[cfg(test)]
