@@ -33,6 +33,9 @@ use crate::limiter::word::Tat;
 /// Keys a bucket is meant to hold: the rest of its slots is room for chance.
 const MEANT: usize = 4;
 
+/// A key's two buckets are so near each other that they share a page of memory, mostly; the rest goes to the last district.
+const DISTRICT: usize = 64;
+
 /// A fixed number of buckets.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -175,11 +178,16 @@ impl Table {
         (held.map_or(Tat(ask.floor), |(tat, _)| tat), at)
     }
 
+    #[inline]
     fn places_of(&self, home: usize, tag: u16) -> Places<'_> {
-        let len = self.buckets.len();
+        let districts = (self.buckets.len() / DISTRICT).max(1);
+        let first = (home / DISTRICT).min(districts - 1) * DISTRICT;
+        let len =
+            if first + 2 * DISTRICT > self.buckets.len() { self.buckets.len() - first } else { DISTRICT };
         // The sum of the two is the same from either.
         let sum = usize::try_from((u128::from(spread(tag)) * len as u128) >> 64).unwrap_or(0);
-        let other = if sum >= home { sum - home } else { sum + len - home };
+        let within = home - first;
+        let other = first + if sum >= within { sum - within } else { sum + len - within };
         let (low, high) = if home < other { (home, other) } else { (other, home) };
         let (low, high) = (self.bucket(low), self.bucket(high));
         Places {
