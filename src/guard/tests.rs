@@ -367,6 +367,21 @@ fn what_is_in_shadow_refuses_nobody_and_is_healthy() {
 }
 
 #[test]
+fn a_budget_in_shadow_grants_every_retry_and_counts_those_it_would_not_have() {
+    let clock = ManualClock::new();
+    let budget = Budget::new(Allowed::ratio(0.0).initial(1.0).constant());
+    budget.set_shadow(true);
+    let guard = Guard::builder("x").retry(plain(4).constant()).budget(&budget).sleep(&clock).clock(&clock);
+    let guard = guard.build().unwrap();
+    let report = drive(&clock, guard.call_detailed(down));
+    assert_eq!((report.attempts, report.stopped), (4, Stopped::Attempts));
+    assert_eq!((budget.look().balance, budget.look().refused), (0.0, 2));
+    budget.set_shadow(false);
+    let report = drive(&clock, guard.call_detailed(down));
+    assert_eq!((report.attempts, report.stopped, budget.look().refused), (1, Stopped::Budget, 3));
+}
+
+#[test]
 fn errors_are_classified_and_judged_apart() {
     let clock = ManualClock::new();
     let breaker = CircuitBreaker::new(breaking(1)).with_clock(&clock);
