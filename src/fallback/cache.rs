@@ -13,7 +13,6 @@ use crate::fallback::counts::{Counters, Counting, Counts, Kind};
 use crate::fallback::event::Event;
 use crate::fallback::flights::Flights;
 use crate::fallback::policy::{Age, Freshness};
-use crate::fallback::seat::Seat;
 use crate::fallback::served::Held;
 use crate::lanes::CachePadded;
 use crate::observe::{self, Observer};
@@ -217,24 +216,16 @@ impl<K: Eq + Hash, V: Clone, C, O, N> LastGood<K, V, C, O, N> {
         Some(Held { value, age, is_fresh })
     }
 
-    /// Stores what a call has brought, unless the key was forgotten since it began; whether it did.
-    pub(super) fn keep(&self, key: K, value: V, seat: &Seat<K, V>, now: Instant) -> bool {
-        if !seat.is_known() {
-            return false;
-        }
-        let at = self.store(key, value, now);
-        // Who comes from now on finds the value, or makes a call of its own.
-        let kept = seat.take_out();
-        if !kept {
-            self.values.remove_if(seat.key(), |stored| stored.at == at);
-        }
-        kept
-    }
-
-    fn store(&self, key: K, value: V, now: Instant) -> Instant {
+    /// Stores a value; says when that was.
+    pub(super) fn store(&self, key: K, value: V, now: Instant) -> Instant {
         let at = self.settled(now);
         self.values.insert(key, Stored { value, at });
         at
+    }
+
+    /// Removes what was stored then, unless something came after it.
+    pub(super) fn take_back(&self, key: &K, at: Instant) {
+        self.values.remove_if(key, |stored| stored.at == at);
     }
 }
 

@@ -96,6 +96,11 @@ impl<T> Flight<T> {
         self.leave(LANDED);
     }
 
+    /// The leader begins anew, where nobody else knows of the flight: nobody waits, and nothing is told.
+    pub fn renew(&self) {
+        self.state.replace(FLYING, OPEN);
+    }
+
     /// The leader gives up.
     pub fn reopen(&self) {
         self.leave(OPEN);

@@ -52,19 +52,22 @@ impl<K: Eq + Hash, V> Seat<K, V> {
         self.flight.as_ref().is_some_and(|flight| self.flights.has(&self.key, flight))
     }
 
-    /// Takes the flight out of the map, so that who comes from now on flies anew; whether it still was there.
-    pub(super) fn take_out(&self) -> bool {
-        let Some(flight) = &self.flight else { return false };
-        self.flights.take_out(&self.key, |held| Arc::ptr_eq(held, flight))
-    }
-
-    /// The leader tells what came of it.
-    pub(super) fn land(mut self, landing: Landing<V>) {
-        self.take_out();
+    /// The leader tells what came of it, if anybody waits to be told; who comes from now on flies anew. Whether the flight still
+    /// stood in the map: if it did not, the key was forgotten.
+    pub(super) fn land(&mut self, landing: impl FnOnce() -> Landing<V>) -> bool {
         self.leads = false;
-        if let Some(flight) = self.flight.take() {
-            flight.land(landing);
+        let Some(flight) = self.flight.take() else { return false };
+        let (known, joined) = self.flights.retire(&self.key, flight);
+        if joined.is_some() {
+            // A clone of the value that panics drops this seat, and another leads.
+            (self.flight, self.leads) = (joined, true);
+            let landing = landing();
+            self.leads = false;
+            if let Some(flight) = self.flight.take() {
+                flight.land(landing);
+            }
         }
+        known
     }
 }
 

@@ -209,22 +209,25 @@ where
     pub(super) fn land<E>(
         &self,
         key: K,
-        seat: Seat<K, V>,
+        mut seat: Seat<K, V>,
         result: Result<V, E>,
         choose: impl Fn(&E) -> Option<Why>,
     ) -> Result<V, Failure<K, E>> {
         match result {
             Ok(value) => {
-                let kept = self.keep(key, value.clone(), &seat, self.clock().now());
-                seat.land(Landing::Good(value.clone()));
-                if kept {
-                    self.tell(|| Event::Stored);
+                let stored = seat.is_known().then(|| self.store(key, value.clone(), self.clock().now()));
+                let known = seat.land(|| Landing::Good(value.clone()));
+                match stored {
+                    Some(_) if known => self.tell(|| Event::Stored),
+                    // Forgotten since the call began.
+                    Some(at) => self.take_back(seat.key(), at),
+                    None => {}
                 }
                 Ok(value)
             }
             Err(error) => {
                 let why = choose(&error);
-                seat.land(Landing::Failed(why));
+                seat.land(|| Landing::Failed(why));
                 Err(Failure { key, error, why })
             }
         }

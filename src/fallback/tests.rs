@@ -251,6 +251,64 @@ fn a_call_that_panics_hands_the_lead_on() {
 }
 
 /// Pending once.
+/// A value whose clones panic when there are so many of it.
+struct Brittle(Arc<()>, usize);
+
+impl Clone for Brittle {
+    fn clone(&self) -> Self {
+        assert!(Arc::strong_count(&self.0) < self.1, "a clone too many");
+        Self(Arc::clone(&self.0), self.1)
+    }
+}
+
+#[test]
+fn a_clone_that_panics_wedges_nobody_who_waits() {
+    // The first clone is stored; the second is for those who wait.
+    for clones in [1, 2] {
+        let cache = LastGood::<u32, Brittle, _>::new(TOLD).with_clock(ManualClock::new());
+        let mut first = pin!(cache.serve(&7, || async {
+            futures_yield().await;
+            Ok::<_, ()>(Brittle(Arc::default(), clones))
+        }));
+        let mut second = pin!(cache.serve(&7, || async { Ok::<_, ()>(Brittle(Arc::default(), 9)) }));
+        assert!(poll(first.as_mut()).is_pending());
+        assert!(poll(second.as_mut()).is_pending());
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poll(first.as_mut())));
+        assert!(caught.is_err());
+        let Poll::Ready(Ok(served)) = poll(second.as_mut()) else { panic!("it waits for nobody") };
+        assert!(served.is_live() || clones == 2, "a value that was stored may serve");
+        assert_eq!(cache.in_flight(), 0);
+    }
+}
+
+#[test]
+fn a_flight_that_is_used_again_is_a_new_one() {
+    let cache = cache();
+    for round in 0..50_u32 {
+        let key = format!("{}", round % 3);
+        cache.forget(&key);
+        // Every other flight is joined, or given up.
+        let mut one = pin!(cache.serve(&key, || async {
+            futures_yield().await;
+            Ok::<_, &str>(round)
+        }));
+        assert!(poll(one.as_mut()).is_pending());
+        let mut other = pin!(cache.serve(&key, || ready(Err("it waits"))));
+        if round % 2 == 0 {
+            assert!(poll(other.as_mut()).is_pending());
+        }
+        if round % 5 == 0 {
+            continue;
+        }
+        let Poll::Ready(served) = poll(one.as_mut()) else { panic!("it has yielded once") };
+        assert_eq!(served.unwrap().value, round);
+        let Poll::Ready(served) = poll(other.as_mut()) else { panic!("it was landed for") };
+        assert_eq!(served.unwrap().value, round);
+        assert_eq!(cache.in_flight(), 0);
+    }
+    assert_eq!(cache.in_flight(), 0);
+}
+
 fn futures_yield() -> impl Future<Output = ()> {
     let mut polled = false;
     std::future::poll_fn(

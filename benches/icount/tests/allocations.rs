@@ -36,21 +36,13 @@ allocates_nothing! {
     a_guarded_success_that_is_counted: calls::counted, guard_counted;
     a_success_through_all_layers: calls::full, guard_full;
     a_fresh_key: calls::backed_fresh, serve;
+    a_live_key_that_nobody_else_wants: calls::backed_live, serve;
     a_first_call_that_succeeds: calls::thrice, retry_success;
     two_retries: calls::thrice, retry_twice;
     a_deposit_and_a_retry: calls::tokens, budget_withdraw;
     a_latency: calls::adaptive, adaptive_record;
     a_limit_of_a_ready_call: calls::sleeping, limited;
     a_first_copy: calls::hedge, hedge_fast;
-}
-
-/// Who asks for a key that is not fresh may be joined by others: the flight, what came of it, and the value that is stored.
-#[test]
-fn a_live_key_costs_three() {
-    let backed = used(calls::backed_live(), calls::serve);
-    let counted = measure(|| calls::serve(&backed));
-    assert_eq!(counted.count_total, u64::from(3 * paths::TIMES), "{counted:?}");
-    assert_eq!(counted.count_current, 0, "{counted:?}");
 }
 
 /// A figure of zero is worth something only where an allocation would be seen.
