@@ -29,6 +29,7 @@ impl Field {
     }
 
     /// The largest word that holds zero in this field and above it.
+    #[cfg(feature = "alloc")]
     pub(crate) const fn below(self) -> u64 {
         (1 << self.shift) - 1
     }

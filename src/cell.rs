@@ -12,7 +12,8 @@ pub(crate) trait Meaning: Copy {
     fn decode(word: u64) -> Self;
 }
 
-/// Of two threads that each write a word, pass this, and read the other's, one at least sees what the other wrote.
+/// Of two threads that each write a word (or see one written), pass this, and read the other's, one at least sees what the other
+/// wrote (or saw).
 #[cfg(feature = "alloc")]
 #[inline]
 pub(crate) fn full_fence() {
@@ -111,9 +112,11 @@ impl Cell {
     pub(crate) fn announce(&self, seen: u64, next: u64) -> bool {
         // SeqCst: pairs with `look` on the other thread: all four have one order, and nobody's look comes before its own swap.
         let swapped = self.0.compare_exchange(seen, next, Ordering::SeqCst, Ordering::Relaxed).is_ok();
-        // Loom gives SeqCst accesses no such order, and fences one.
+        // Loom gives SeqCst accesses no such order, and fences one: its models hold the protocol, not these two orderings.
         #[cfg(fusebox_loom)]
-        full_fence();
+        if swapped {
+            full_fence();
+        }
         swapped
     }
 

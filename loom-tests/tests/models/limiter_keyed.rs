@@ -87,7 +87,7 @@ fn full_buckets() -> Arc<Limiter> {
 
 #[test]
 fn first_calls_of_one_key_to_full_buckets_admit_its_burst() {
-    model_within(2, || {
+    model_within(1, || {
         let (one, two) = both_at_once(
             &full_buckets(),
             |limiter| took(limiter, 1, ms(HOUR + 5)),

@@ -16,8 +16,8 @@ pub(super) const SLOTS: usize = 7;
 #[cfg(fusebox_loom)]
 pub(super) const SLOTS: usize = 2;
 
-/// So many milliseconds (of 2^20 ns) later a claim is taken for one that nobody goes on with.
-const PATIENCE: u16 = 64;
+/// So many units of a claim's time later, 67 to 201 ms, it is taken for one that nobody goes on with.
+pub(super) const PATIENCE: u64 = 2;
 
 const _: () = assert!(SLOTS <= Recovery::SLOTS, "a recovery names a slot");
 
@@ -98,7 +98,7 @@ impl Bucket {
         bearers
     }
 
-    /// A number that no slot of this bucket bears.
+    /// A number that no emptied slot of this bucket bears.
     pub(super) fn ticket(&self) -> u32 {
         self.header.apply(|header: Header| {
             let tickets = header.tickets.wrapping_add(1);
@@ -226,7 +226,7 @@ impl<'a> Ask<'a> {
         match Slot::decode(word) {
             Slot::Free { .. } => (0, u64::MAX),
             // Somebody is about to write a key there, and what that key will owe is not known; unless nobody goes on with it.
-            Slot::Claimed { since, .. } if since.passed(PATIENCE, self.now.nanos) => (1, 0),
+            Slot::Claimed { since, .. } if since.passed(PATIENCE, self.now.nanos) => (0, 0),
             Slot::Claimed { .. } => (u64::MAX, 0),
             Slot::Timed { tier, time, .. } => {
                 let (scale, floor) = (self.plans.quota(tier).scale, self.plans.span(tier, self.now).floor);

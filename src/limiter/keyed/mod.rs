@@ -29,7 +29,7 @@ pub use builder::{ByFunction, Keyed, OneTier, Tiers, WhenFull};
 use bucket::Key;
 use plan::{Moment, Plans};
 use secret::Secret;
-use table::{Answer, Table};
+use table::{Answer, Full, Table};
 
 /// A rate limiter with a quota for each key: tenant, user, address.
 ///
@@ -41,12 +41,13 @@ use table::{Answer, Table};
 ///
 /// # When the table is full
 ///
-/// A key that has recovered carries no information, and gives up its place, who has longest ago first. Only where all places that a new key may have (14,
-/// or 7 where its two buckets are one) hold live keys, which is rare below the capacity, the one of them that would recover
-/// soonest is evicted, and starts afresh when it comes back. So a key keeps its debt through any flood as long as one of the
-/// keys around it would recover sooner, such as the flood's own after one call each. Where strangers have a slower quota than
-/// tenants ([`Keyed::tiers`]), that turns round: one call of a stranger's outlasts a tenant's debt. Give such a limiter
-/// [`WhenFull::Deny`], or two limiters their own tables: then the new key is denied, and no live key is ever evicted.
+/// A key that has recovered carries no information, and gives up its place; the one that has longest ago is the first to. Only
+/// where all places that a new key may have (14, or 7 in a table of one bucket) hold live keys, which is rare below the
+/// capacity, the one of them that would recover soonest is evicted, and starts afresh when it comes back. So a key keeps its
+/// debt through any flood as long as one of the keys around it would recover sooner, such as the flood's own after one call
+/// each. Where strangers have a slower quota than tenants ([`Keyed::tiers`]), that turns round: one call of a stranger's
+/// outlasts a tenant's debt. Give such a limiter [`WhenFull::Deny`], or two limiters their own tables: then the new key is
+/// denied, and no live key is ever evicted.
 ///
 /// # Precision
 ///
@@ -307,8 +308,11 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
                 }
                 self.answered(key.n, &answer, quota)
             }
-            Err(wait) => {
+            Err(Full { wait, evicted }) => {
                 self.tallies.add(SATURATED, 1);
+                if evicted > 0 {
+                    self.tallies.add(EVICTIONS, evicted);
+                }
                 let due = quota.scale.units(now.nanos).ceil.saturating_add(wait);
                 self.denied(key.n, Denied { at: due, now: now.nanos, quota: *quota })
             }

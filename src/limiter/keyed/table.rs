@@ -4,9 +4,9 @@
 //! share a tag and a bucket share both (and one quota). A hit is one compare-and-swap on the key's slot. A new key is written
 //! in three steps:
 //!
-//! 1. It *claims* a slot of its buckets: one that is free, else the one whose key has recovered longest ago, so that who comes
-//!    again and again keeps its place; else, of all keys there, the one that would recover soonest. A claim bears a ticket, and is
-//!    never taken for another.
+//! 1. It *claims* a slot of its buckets. At home before elsewhere: one that is free, else the one whose key has recovered longest
+//!    ago, so that who comes again and again keeps its place. Else, of all keys there, the one that would recover soonest. A
+//!    claim bears a ticket, and is taken for no other.
 //! 2. It looks at every other slot of both buckets. A quota with its tag: it withdraws its claim and uses that. A claim with
 //!    its tag in an earlier place: it withdraws, too, and goes on with that. One in a later place: it empties that slot.
 //! 3. It turns its claim into a quota, of which the cells it asked for are taken. A claim belongs to whoever gets there first.
@@ -18,7 +18,8 @@
 //! other: [`Cell::announce`].)
 //!
 //! *Nobody waits.* A swap that fails was beaten by another's. Whoever stops halfway leaves a claim, which anybody with its tag
-//! goes on with, and which makes room after some time ([`PATIENCE`](super::bucket::PATIENCE)).
+//! goes on with, and which makes room after some time ([`PATIENCE`](super::bucket::PATIENCE)). Where all places are fresh claims
+//! of others, one of them is robbed; who has robbed so often in vain ([`ROBBERIES`]) is denied.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -36,6 +37,9 @@ const MEANT: usize = 4;
 /// A key's two buckets are so near each other that they share a page of memory, mostly; the rest goes to the last district.
 const DISTRICT: usize = 64;
 
+/// So many claims of others a call robs.
+const ROBBERIES: u32 = 32;
+
 /// A fixed number of buckets.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -50,6 +54,15 @@ pub(super) struct Answer {
     /// When the request was judged: the bucket's time, where the clock stands behind it.
     pub(super) at: Moment,
     /// How many live keys lost their places to it.
+    pub(super) evicted: u64,
+}
+
+/// There is no place for a new key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Full {
+    /// In so many units of its own there may be one.
+    pub(super) wait: u64,
+    /// How many live keys lost their places to it all the same.
     pub(super) evicted: u64,
 }
 
@@ -91,6 +104,11 @@ struct Room {
 }
 
 impl Room {
+    /// Whether somebody is about to write a key there.
+    const fn robs(&self) -> bool {
+        self.wait == u64::MAX
+    }
+
     /// Whether a live key holds it.
     const fn evicts(&self) -> bool {
         self.wait > 0 && is_a_quota(self.seen)
@@ -133,7 +151,7 @@ impl Table {
     }
 
     /// Takes the cells wherever the key's quota is, or makes one. `evict` says whether a live key may be evicted for it;
-    /// where it may not, and all places are taken, the units are given until there is one.
+    /// where it may not, and all places are taken, that is said.
     #[inline]
     pub(super) fn miss(
         &self,
@@ -142,16 +160,14 @@ impl Table {
         now: Moment,
         plans: &Plans,
         evict: bool,
-    ) -> Result<Answer, u64> {
+    ) -> Result<Answer, Full> {
         let places = self.places_of(home, key.tag);
         let ask = Ask::new(key, plans, places.at(now, plans));
-        let mut evicted = 0;
         // A flood: straight through, once.
-        if evict
-            && key.n > 0
-            && let Some(room) = places.among_equals(&ask)
-            && let Some(claim) = places.claim(&room, &ask)
-        {
+        let room = if evict && key.n > 0 { places.among_equals(&ask) } else { None };
+        let claim = room.and_then(|room| Some((room, places.claim(&room, &ask)?)));
+        let mut evicted = 0;
+        if let Some((room, claim)) = claim {
             evicted += u64::from(room.evicts());
             if let Some((tat, verdict)) = places.settle(&claim, &ask) {
                 return Ok(Answer { tat, verdict, at: ask.now, evicted });
@@ -186,6 +202,8 @@ impl Table {
             if first + 2 * DISTRICT > self.buckets.len() { self.buckets.len() - first } else { DISTRICT };
         // The sum of the two is the same from either.
         let sum = usize::try_from((u128::from(spread(tag)) * len as u128) >> 64).unwrap_or(0);
+        // And odd where it can be: then nobody's two are one.
+        let sum = if len % 2 == 0 { sum | 1 } else { sum };
         let within = home - first;
         let other = first + if sum >= within { sum - within } else { sum + len - within };
         let (low, high) = if home < other { (home, other) } else { (other, home) };
@@ -254,9 +272,10 @@ impl<'a> Places<'a> {
         plans: &Plans,
         evict: bool,
         mut evicted: u64,
-    ) -> Result<Answer, u64> {
+    ) -> Result<Answer, Full> {
         let ask = &Ask::new(key, plans, now);
         let answer = |(tat, verdict), evicted| Ok(Answer { tat, verdict, at: now, evicted });
+        let mut robberies = 0;
         loop {
             let Some(found) = self.survey(ask) else { continue };
             let claim = match found {
@@ -267,9 +286,15 @@ impl<'a> Places<'a> {
                 // Nothing is taken, so nothing need be written.
                 _ if key.n == 0 => return answer((Tat(ask.floor), Verdict::Admitted), evicted),
                 Found::Claim(claim) => claim,
-                Found::Room(room) if room.evicts() && !evict => return Err(room.wait),
+                Found::Room(room) if room.evicts() && !evict => {
+                    return Err(Full { wait: room.wait, evicted });
+                }
+                Found::Room(room) if room.robs() && robberies == ROBBERIES => {
+                    return Err(Full { wait: 1, evicted });
+                }
                 Found::Room(room) => match self.claim(&room, ask) {
                     Some(claim) => {
+                        robberies += u32::from(room.robs());
                         evicted += u64::from(room.evicts());
                         claim
                     }
@@ -295,8 +320,8 @@ impl<'a> Places<'a> {
         ask.is_of_an_equal(seen, first.wait()).then_some(Room { place, seen, wait: first.wait() })
     }
 
-    /// What there is for this key: its quota; or its claim, in the earliest place; or a place to claim. That is, at home
-    /// before elsewhere, a free one, or the one whose key has recovered longest ago; else the one whose key would recover soonest.
+    /// What there is for this key: its quota; or its claim, in the earliest place; or a place to claim: the first of those in the
+    /// order above.
     ///
     /// Each word is judged as it is read: what was another's is still that, or its place is not claimed. Nothing where a quota
     /// or a claim of this key came meanwhile.

@@ -1,7 +1,9 @@
-//! Numbers for claims: two claims of one slot never bear the same, so that neither is taken for the other.
+//! Numbers for claims: two claims of one slot do not bear the same, so that neither is taken for the other.
 //!
-//! With `std` a thread takes them from a block of its own, without a swap; elsewhere each bucket counts. A number is 28 bits
-//! wide: it comes back 2^28 claims later, and would have to do so within the millisecond that the claim bears too.
+//! With `std` a thread takes them from a block of its own, without a swap; elsewhere each bucket counts. A number comes back when
+//! all 2^26 blocks were drawn, by as many threads or for 64 claims each: and is mistaken only where somebody has stood still
+//! halfway through a claim since, and the other claims the same slot for the same key, at the same time (of which a claim bears
+//! twelve bits).
 
 /// The number of a claim in a bucket whose own count is `next_of_bucket`.
 #[cfg(not(all(feature = "std", not(fusebox_loom))))]
@@ -20,7 +22,7 @@ mod of_threads {
     use crate::lanes::Count;
 
     /// Numbers in a block; the first is not used.
-    const BLOCK: u32 = 1 << 12;
+    const BLOCK: u32 = 1 << 6;
 
     static BLOCKS: Count = Count::zero();
 

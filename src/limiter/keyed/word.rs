@@ -5,7 +5,7 @@
 //!         ┌──────────┬─────┬──────┬──────────────────────────┐
 //! Timed   │ tag    16│  1  │ tier3│ TAT, in ticks, wrapping44│  a key's quota
 //!         ├──────────┼─────┼──────┼──────────────────────────┤
-//! Claimed │ tag    16│  0  │ 1    │ since 16│ ticket       28│  somebody is about to write this key here
+//! Claimed │ tag    16│  0  │ 1    │ since 12│ ticket       32│  somebody is about to write this key here
 //!         ├──────────┼─────┼──────┼──────────────────────────┤
 //! Free    │ 0        │  0  │ 0    │ ticket                 32│
 //!         └──────────┴─────┴──────┴──────────────────────────┘
@@ -15,8 +15,8 @@
 //!         └────────────────────────┴─────────────────────────┘
 //! ```
 //!
-//! A ticket is given out once (until all come round), so no claim and no emptied slot is ever taken for another one. `since`
-//! counts units of 2^20 ns, wrapping. The zero words are fresh.
+//! A claim's ticket is a thread's (see `ticket`), an emptied slot's is its bucket's: either is given out once, until all come
+//! round, so that none is taken for another. `since` counts units of 2^26 ns, wrapping. The zero words are fresh.
 
 use crate::bits::Field;
 use crate::cell::Meaning;
@@ -30,8 +30,7 @@ const TIMED_TAG: Field = TIER.above(17);
 /// Tier and kind together.
 const TIMED_TIER: Field = TIME.above(4);
 const TICKET: Field = Field::lowest(32);
-const CLAIM_TICKET: Field = Field::lowest(28);
-const SINCE: Field = CLAIM_TICKET.above(16);
+const SINCE: Field = TICKET.above(12);
 const _: () = assert!(TAG.end() == u64::BITS && TIMED_TAG.end() == u64::BITS, "the fields tile the word");
 const _: () = assert!(SINCE.end() == TIME.end(), "a claim fills what time does");
 
@@ -56,16 +55,19 @@ pub(super) enum Slot {
 pub(super) struct Since(u16);
 
 impl Since {
-    /// A unit is 2^20 ns, about a millisecond.
-    #[expect(clippy::cast_possible_truncation, reason = "on purpose the lowest bits")]
+    /// What is so many units ahead, a second, is a clock's that stepped back; the others of 275 s are past.
+    const AHEAD: u64 = 16;
+
+    /// A unit is 2^26 ns, some 67 ms.
+    #[expect(clippy::cast_possible_truncation, reason = "twelve bits")]
     pub(super) const fn of(nanos: u64) -> Self {
-        Self((nanos >> 20) as u16)
+        Self(((nanos >> 26) & SINCE.max()) as u16)
     }
 
-    /// Whether so many units have passed, and no more than half of those that are kept.
-    pub(super) const fn passed(self, units: u16, now: u64) -> bool {
-        let passed = Self::of(now).0.wrapping_sub(self.0);
-        passed >= units && passed <= u16::MAX / 2
+    /// Whether so many units have passed.
+    pub(super) const fn passed(self, units: u64, now: u64) -> bool {
+        let passed = (Self::of(now).0 as u64).wrapping_sub(self.0 as u64) & SINCE.max();
+        passed >= units && passed <= SINCE.max() - Self::AHEAD
     }
 }
 
@@ -89,7 +91,7 @@ impl Wrapping {
     /// How long this is past: nothing if it is not.
     pub(super) const fn behind(self, now: u64) -> u64 {
         let behind = now.wrapping_sub(self.0) & TIME.max();
-        if behind < TIME.max() - FARTHEST { behind } else { 0 }
+        if behind <= TIME.max() - FARTHEST { behind } else { 0 }
     }
 }
 
@@ -120,11 +122,14 @@ pub(super) const fn has_tag(word: u64, tag: u16) -> bool {
     word ^ TAG.put(tag as u64) <= TAG.below()
 }
 
-/// What words have in common, gathered from all before the one decision: in a flood each word's would be a guess.
+/// Whether words are quotas of one tier and of other keys, gathered from all before the one decision: in a flood each word's would
+/// be a guess.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Alike {
     key: u64,
+    /// Every bit in which some word differs from the key.
     kinds: u64,
+    /// The least difference from the key: below the tag's bits for its own.
     nearest: u64,
 }
 
@@ -233,7 +238,7 @@ impl Meaning for Slot {
                 TAG.put(tag.into()) | TIMED.put(1) | TIER.put(tier.into()) | TIME.put(time.0)
             }
             Self::Claimed { tag, since, ticket } => {
-                let claim = SINCE.put(since.0.into()) | CLAIM_TICKET.put_wrapping(ticket.into());
+                let claim = SINCE.put(since.0.into()) | TICKET.put_wrapping(ticket.into());
                 TAG.put(tag.into()) | TIER.put(1) | claim
             }
             Self::Free { ticket } => TICKET.put(ticket.into()),
@@ -249,7 +254,7 @@ impl Meaning for Slot {
             (_, 0) => Self::Free { ticket: TICKET.get(word) as u32 },
             _ => {
                 let since = Since(SINCE.get(word) as u16);
-                Self::Claimed { tag, since, ticket: CLAIM_TICKET.get(word) as u32 }
+                Self::Claimed { tag, since, ticket: TICKET.get(word) as u32 }
             }
         }
     }
@@ -285,7 +290,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// In ticks from now: as far as a comparison tells.
-    const RECOVERY: core::ops::Range<i64> = -(5 << (TIME_BITS - 3)) + 2..3 << (TIME_BITS - 3);
+    const RECOVERY: core::ops::Range<i64> = -(5 << (TIME_BITS - 3)) + 1..3 << (TIME_BITS - 3);
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
@@ -293,7 +298,7 @@ mod tests {
         #[test]
         fn properties_every_slot_comes_back(tag: u16, ticket: u32, tier in 0..8_u8, ticks: u64) {
             let (time, since) = (Wrapping::of(ticks), Since::of(ticks));
-            let claimed = Slot::Claimed { tag, since, ticket: ticket >> 4 };
+            let claimed = Slot::Claimed { tag, since, ticket };
             for slot in [Slot::Free { ticket }, claimed, Slot::Timed { tag, tier, time }] {
                 prop_assert_eq!(Slot::decode(slot.encode()), slot);
                 prop_assert_eq!(is_timed(slot.encode(), tag), matches!(slot, Slot::Timed { .. }));
@@ -335,13 +340,14 @@ mod tests {
         }
 
         #[test]
-        fn properties_a_claim_is_so_old_across_the_wrap(then: u64, passed in 0..1_u64 << 35, units: u16) {
-            let now = then.wrapping_add(passed);
-            let exact = (now >> 20).wrapping_sub(then >> 20) & 0xffff_ffff;
-            let wide = u64::from(units) <= exact && exact <= u64::from(u16::MAX / 2);
-            prop_assume!(now >= then);
-            prop_assert_eq!(Since::of(then).passed(units, now), wide);
-            prop_assert!(!Since::of(now).passed(1, then), "a clock that stepped back");
+        fn properties_a_claim_is_so_old_across_the_wrap(then in 0..u64::MAX / 2, passed in 0..1_u64 << 40, units in 1..9_u64) {
+            let now = then + passed;
+            let exact = (now >> 26) - (then >> 26);
+            // For a second in 275 it is taken for one of a clock that stepped back.
+            prop_assume!(exact % 4_096 < 4_096 - 16);
+            prop_assert_eq!(Since::of(then).passed(units, now), units <= exact % 4_096);
+            let back = then.saturating_sub(passed % 1_000_000_000);
+            prop_assert!(!Since::of(then).passed(units, back), "a clock that stepped back");
         }
 
         #[test]
@@ -352,7 +358,8 @@ mod tests {
             }
             for eighths in 0..5 {
                 let past = way + (eighths << (TIME_BITS - 3));
-                prop_assert_eq!(Wrapping::of(now.wrapping_sub(past)).ahead_of(now), 0);
+                let time = Wrapping::of(now.wrapping_sub(past));
+                prop_assert_eq!((time.ahead_of(now), time.behind(now)), (0, past));
             }
         }
     }

@@ -25,13 +25,10 @@ impl Stand {
 
     const KEY: Key = Key { tag: 1, tier: 0, n: 1 };
 
-    /// A home at which the key has another bucket too.
-    fn home(&self) -> usize {
-        (0..2).find(|home| self.table.places_of(*home, Self::KEY.tag).count == 2).unwrap()
-    }
+    const HOME: usize = 1;
 
     fn places(&self) -> Places<'_> {
-        self.table.places_of(self.home(), Self::KEY.tag)
+        self.table.places_of(Self::HOME, Self::KEY.tag)
     }
 
     fn at(&self, nanos: u64) -> Moment {
@@ -59,7 +56,7 @@ impl Stand {
     /// Where the key's quota is written, and how many were evicted for it.
     fn miss(&self, second: u64) -> (Place, u64) {
         let answer =
-            self.table.miss(self.home(), Self::KEY, self.at(second * SECOND), &self.plans, true).unwrap();
+            self.table.miss(Self::HOME, Self::KEY, self.at(second * SECOND), &self.plans, true).unwrap();
         let place =
             self.places().slots().find(|(_, slot)| super::has_tag(slot.load(), Self::KEY.tag)).unwrap();
         (place.0, answer.evicted)
@@ -149,12 +146,60 @@ fn a_claim_left_behind_makes_room_after_a_while_and_not_before() {
     stand.put(stand.at_home(3), claim(7, 2 * SECOND, 1));
     // It stands while it may be gone on with: somebody live is evicted instead.
     let just_now =
-        stand.table.miss(stand.home(), Stand::KEY, stand.at(2 * SECOND + 50_000_000), &stand.plans, true);
+        stand.table.miss(Stand::HOME, Stand::KEY, stand.at(2 * SECOND + 50_000_000), &stand.plans, true);
     assert_eq!(just_now.unwrap().evicted, 1);
     assert_eq!(Slot::decode(stand.places().slot(stand.at_home(3)).load()), claim(7, 2 * SECOND, 1));
-    let other = Key { tag: 2, ..Stand::KEY };
-    let ask = Ask::new(other, &stand.plans, stand.at(2 * SECOND + 80_000_000));
-    assert_eq!(ask.wait_for_place(claim(7, 2 * SECOND, 1).encode()), (1, 0));
+    for seconds in (3..270).chain(280..540) {
+        let stand = Stand::new();
+        stand.all_recover_at(1_000);
+        stand.put(stand.at_home(3), claim(7, 2 * SECOND, 1));
+        assert_eq!(stand.miss(seconds), (stand.at_home(3), 0), "{seconds} s");
+    }
+}
+
+#[test]
+fn two_buckets_are_two_and_the_same_from_either() {
+    for capacity in [1, 4, 8, 12, 16, 64, 252, 256, 260, 504, 508, 512, 516, 520, 4_000] {
+        let table = Table::new(capacity).unwrap();
+        let len = table.buckets.len();
+        for (home, tag) in (0..len).flat_map(|home| [0, 1, 7, 999, u16::MAX].map(|tag| (home, tag))) {
+            let at =
+                |bucket: &super::Bucket| table.buckets.iter().position(|b| core::ptr::eq(b, bucket)).unwrap();
+            let here = table.places_of(home, tag);
+            let [low, high] = here.buckets.map(at);
+            assert_eq!([low, high][here.home], home);
+            assert!(low <= high && here.count == if low == high { 1 } else { 2 });
+            assert!(low < high || len % 2 == 1, "{len} buckets, home {home}, tag {tag}");
+            let there = table.places_of([high, low][here.home], tag);
+            assert_eq!(there.buckets.map(at), [low, high]);
+        }
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 4_000, failure_persistence: None, ..Default::default() })]
+
+    /// The straight way and the close one choose the same place.
+    #[test]
+    fn properties_both_ways_lead_to_one_place(seconds in proptest::collection::vec(1..40_u64, 2 * SLOTS), now in 12..30_u64, one: bool) {
+        let mut stand = Stand::new();
+        if one {
+            stand.table = Table::new(1).unwrap();
+        }
+        let places = if one { stand.table.places_of(0, Stand::KEY.tag) } else { stand.places() };
+        for ((place, slot), second) in places.slots().zip(seconds) {
+            // A burst ahead at most.
+            let units = stand.plans.span(0, stand.at(second.min(now + 10) * SECOND)).floor;
+            let tag = 100 + u16::try_from(place.bucket * SLOTS + place.slot).unwrap();
+            slot.replace(slot.load(), Slot::Timed { tag, tier: 0, time: Wrapping::of(units) }.encode());
+        }
+        let ask = Ask::new(Stand::KEY, &stand.plans, stand.at(now * SECOND));
+        let (straight, close) = (places.among_equals(&ask).unwrap(), places.compare(&ask).unwrap());
+        proptest::prop_assert_eq!(
+            (straight.place, straight.seen, straight.wait),
+            (close.place, close.seen, close.wait)
+        );
+    }
 }
 
 #[test]
