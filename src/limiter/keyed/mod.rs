@@ -42,7 +42,7 @@ use table::{Answer, Full, Table};
 /// # When the table is full
 ///
 /// A key that has recovered carries no information, and gives up its place; the one that has longest ago is the first to. Only
-/// where all places that a new key may have (14, or 7 in a table of one bucket) hold live keys, which is rare below the
+/// where all places that a new key may have (14, or 7 where its two buckets are one) hold live keys, which is rare below the
 /// capacity, the one of them that would recover soonest is evicted, and starts afresh when it comes back. So a key keeps its
 /// debt through any flood as long as one of the keys around it would recover sooner, such as the flood's own after one call
 /// each. Where strangers have a slower quota than tenants ([`Keyed::tiers`]), that turns round: one call of a stranger's
