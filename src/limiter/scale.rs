@@ -87,7 +87,13 @@ impl Scale {
 
     /// The first whole nanosecond at which `units` are reached; the clock's end where that is later.
     pub(super) const fn nanos(self, units: u64) -> u64 {
-        let nanos = (units as u128 * self.per as u128).div_ceil((self.q as u128) << self.k);
+        let (num, den) = (units as u128 * self.per as u128, (self.q as u128) << self.k);
+        if num <= u64::MAX as u128 && den <= u64::MAX as u128 {
+            // As below, by a division of half the width.
+            #[expect(clippy::cast_possible_truncation, reason = "both fit")]
+            return (num as u64).div_ceil(den as u64);
+        }
+        let nanos = num.div_ceil(den);
         #[expect(clippy::cast_possible_truncation, reason = "it fits in the branch that casts it")]
         if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
     }

@@ -4,17 +4,18 @@ use crate::cell::{Cell, Meaning};
 use crate::limiter::keyed::plan::{Moment, Plans};
 use crate::limiter::keyed::ticket;
 use crate::limiter::keyed::word::{
-    Alike, Header, Recovery, Since, Slot, Wrapping, has_tag, is_timed, retimed, tier_of, time_of,
+    Header, Owner, Recovery, Since, Slot, Wrapping, has_tag, is_of_tier, is_timed, retimed, tier_of, time_of,
 };
-use crate::limiter::rules::{self, Request, Verdict};
+use crate::limiter::policy::Quota;
+use crate::limiter::rules::{self, Request};
 use crate::limiter::word::Tat;
 
 /// Keys in a bucket.
 #[cfg(not(fusebox_loom))]
 pub(super) const SLOTS: usize = 7;
-/// Few enough for a model to fill.
+/// Few enough for a model to fill: with its two buckets a key has two places.
 #[cfg(fusebox_loom)]
-pub(super) const SLOTS: usize = 2;
+pub(super) const SLOTS: usize = 1;
 
 /// So many units of a claim's time later, 67 to 201 ms, it is taken for one that nobody goes on with.
 pub(super) const PATIENCE: u64 = 2;
@@ -39,6 +40,32 @@ pub(super) struct Key {
     pub(super) n: u32,
 }
 
+/// What became of a key's request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    Admitted(Tat),
+    /// They would be at this unit, if nobody else asked.
+    Denied {
+        at: u64,
+    },
+}
+
+/// A bucket as a key saw it.
+pub(super) struct Sight<'a> {
+    /// Its own quota, in its tier.
+    pub(super) own: Option<&'a Cell>,
+    /// Where all slots hold quotas of others in its tier: who recovers first, or did.
+    pub(super) first: Option<Recovery>,
+}
+
+/// A slot that held a key's quota, and when its bucket was last touched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seat<'a> {
+    pub(super) slot: &'a Cell,
+    pub(super) owner: Owner,
+    pub(super) epoch: u32,
+}
+
 /// What a key asks of its slot, in its tier's units, at the moment at which its bucket stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask<'a> {
@@ -58,27 +85,60 @@ impl Bucket {
         &self.slots
     }
 
-    /// The slot that holds a key with this tag.
+    /// Where the key has its quota in its own tier; nothing where it has none here, or not for sure.
+    ///
+    /// No clock is read before: reading one ends what a processor does ahead, and memory is fetched meanwhile.
+    #[inline(always)]
+    pub(super) fn seat(&self, owner: Owner) -> Option<Seat<'_>> {
+        let epoch = self.epoch();
+        Some(Seat { slot: self.first(|word| owner.has(word))?, owner, epoch })
+    }
+
+    /// The epoch in which the bucket was last touched.
     #[inline]
+    pub(super) fn epoch(&self) -> u32 {
+        self.header.view::<Header>().epoch
+    }
+
+    /// The slot that holds a key with this tag.
     pub(super) fn find(&self, tag: u16) -> Option<&Cell> {
+        self.first(|word| is_timed(word, tag))
+    }
+
+    /// The first slot with such a word.
+    #[inline(always)]
+    fn first(&self, is_such: impl Fn(u64) -> bool) -> Option<&Cell> {
         // All slots are looked at before the one decision, which is easier to foresee than seven.
         let mut hits = 0_u32;
-        for (number, slot) in self.slots.iter().enumerate() {
-            hits |= u32::from(is_timed(slot.load(), tag)) << number;
+        for slot in self.slots.iter().rev() {
+            hits = hits << 1 | u32::from(is_such(slot.load()));
         }
         if hits == 0 { None } else { self.slots.get(hits.trailing_zeros() as usize) }
     }
 
-    /// Where all slots hold quotas of other keys in the asking key's tier: which of them recovers first, or did.
-    #[inline]
-    pub(super) fn first_of_equals(&self, ask: &Ask<'_>) -> Option<Recovery> {
-        let (mut alike, mut first) = (Alike::to(ask.key.tag, ask.key.tier), Recovery::NEVER);
+    /// What a key that is new, mostly, wants to know of the bucket, if its epoch began at this unit. No clock is read before.
+    #[inline(always)]
+    pub(super) fn sight(&self, owner: Owner, beginning: u64) -> Sight<'_> {
+        let (mut hits, mut apart, mut first) = (0_u32, 0, Recovery::NEVER);
         for (number, slot) in self.slots.iter().enumerate() {
             let word = slot.load();
-            alike = alike.and(word);
-            first = first.min(Recovery::of(word, ask.floor, number));
+            hits |= u32::from(owner.has(word)) << number;
+            apart |= owner.apart(word);
+            first = first.min(Recovery::of(word, beginning, number));
         }
-        alike.are_other_quotas().then_some(first)
+        let own = if hits == 0 { None } else { self.slots.get(hits.trailing_zeros() as usize) };
+        Sight { own, first: (hits == 0 && Owner::are_equals(apart)).then_some(first) }
+    }
+
+    /// The slot of the key that recovers first in this tier, or did, if the epoch began at this unit.
+    pub(super) fn first_of(&self, tier: u8, beginning: u64) -> Option<usize> {
+        let mut first = Recovery::NEVER;
+        for (number, slot) in self.slots.iter().enumerate() {
+            let word = slot.load();
+            let recovery = Recovery::of(word, beginning, number);
+            first = first.min(if is_of_tier(word, tier) { recovery } else { Recovery::NEVER });
+        }
+        (first < Recovery::NEVER).then(|| first.slot())
     }
 
     /// The slot with this number.
@@ -164,6 +224,34 @@ impl Bucket {
     }
 }
 
+impl Seat<'_> {
+    /// Takes the cells; nothing where the slot no longer holds this quota, or was last touched in another epoch.
+    ///
+    /// What nearly every call is, in as few instructions as there can be: all else is left to others.
+    #[inline(always)]
+    pub(super) fn take(&self, n: u32, now: Moment, quota: &Quota) -> Option<Taken> {
+        if self.epoch != now.epoch {
+            return None;
+        }
+        let span = quota.scale.units(now.nanos);
+        let request = Request::of(span, n, quota);
+        self.slot.apply(|Raw(word): Raw| {
+            if !self.owner.has(word) {
+                return (Raw(word), None);
+            }
+            let tat = standing(time_of(word), span.floor);
+            let (next, admitted) = request.admit(tat);
+            if !admitted {
+                (Raw(word), Some(Taken::Denied { at: request.due(tat) }))
+            } else if n == 0 {
+                (Raw(word), Some(Taken::Admitted(tat)))
+            } else {
+                (Raw(self.owner.word(next.0)), Some(Taken::Admitted(next)))
+            }
+        })
+    }
+}
+
 impl<'a> Ask<'a> {
     #[inline]
     pub(super) fn new(key: Key, plans: &'a Plans, now: Moment) -> Self {
@@ -174,33 +262,37 @@ impl<'a> Ask<'a> {
 
     /// Takes the cells from the slot; nothing where it no longer holds this key.
     #[inline]
-    pub(super) fn take(&self, slot: &Cell) -> Option<(Tat, Verdict)> {
-        let (tat, said) = slot.apply(|Raw(word): Raw| {
+    pub(super) fn take(&self, slot: &Cell) -> Option<Taken> {
+        slot.apply(|Raw(word): Raw| {
             if !is_timed(word, self.key.tag) {
-                return (Raw(word), (Tat(0), None));
+                return (Raw(word), None);
             }
             let tat = if tier_of(word) == self.key.tier {
-                Tat(self.floor.saturating_add(time_of(word).ahead_of(self.floor)))
+                standing(time_of(word), self.floor)
             } else {
                 self.converted(tier_of(word), time_of(word))
             };
-            let (next, admitted) = self.request.admit(tat);
-            let changed = admitted && self.key.n > 0;
-            let next_word = if changed { retimed(word, self.key.tier, next.0) } else { word };
-            (Raw(next_word), (next, Some(admitted)))
-        });
-        Some((tat, self.verdict(tat, said?)))
+            let taken = self.taken(tat);
+            let next = match taken {
+                Taken::Admitted(next) if self.key.n > 0 => retimed(word, self.key.tier, next.0),
+                Taken::Admitted(_) | Taken::Denied { .. } => word,
+            };
+            (Raw(next), Some(taken))
+        })
     }
 
     /// The cells as the first that this key takes.
-    pub(super) fn take_first(&self) -> (Tat, Verdict) {
-        let (tat, admitted) = self.request.admit(Tat(self.floor));
-        (tat, self.verdict(tat, admitted))
+    #[inline]
+    pub(super) fn take_first(&self) -> Taken {
+        self.taken(Tat(self.floor))
     }
 
     #[inline]
-    const fn verdict(&self, tat: Tat, admitted: bool) -> Verdict {
-        if admitted { Verdict::Admitted } else { Verdict::Denied { at: self.request.due(tat) } }
+    fn taken(&self, tat: Tat) -> Taken {
+        match self.request.admit(tat) {
+            (next, true) => Taken::Admitted(next),
+            (_, false) => Taken::Denied { at: self.request.due(tat) },
+        }
     }
 
     /// The arrival time that a debt under another tier's quota is under this one's, in cells.
@@ -213,11 +305,16 @@ impl<'a> Ask<'a> {
         Tat(self.floor.saturating_add(debt.min(quota.limit())))
     }
 
+    /// The unit of a tier at which this moment's epoch began.
+    pub(super) fn beginning(&self, tier: u8) -> u64 {
+        self.plans.beginning(tier, self.now.epoch)
+    }
+
     /// Whether a slot with this word holds the quota of another key in the asking key's tier, which recovers in so many units.
     #[inline]
     pub(super) fn is_of_an_equal(&self, word: u64, wait: u64) -> bool {
-        let alike = Alike::to(self.key.tag, self.key.tier).and(word);
-        alike.are_other_quotas() && time_of(word).ahead_of(self.floor) == wait
+        let apart = Owner::of(self.key.tag, self.key.tier).apart(word);
+        Owner::are_equals(apart) && !has_tag(word, self.key.tag) && time_of(word).ahead_of(self.floor) == wait
     }
 
     /// In how many units of the asking key a slot with this word may be claimed for nothing; and if at once, for how many
@@ -247,6 +344,12 @@ impl<'a> Ask<'a> {
     pub(super) const fn timed(&self, tat: Tat) -> Slot {
         Slot::Timed { tag: self.key.tag, tier: self.key.tier, time: Wrapping::of(tat.0) }
     }
+}
+
+/// The arrival time of which a slot holds the lowest bits.
+#[inline]
+fn standing(time: Wrapping, floor: u64) -> Tat {
+    Tat(floor.saturating_add(time.ahead_of(floor)))
 }
 
 /// A slot's word as it stands.

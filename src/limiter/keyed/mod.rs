@@ -18,7 +18,6 @@ use crate::limiter::counts::{Counters, Counting, Counts, Kind};
 use crate::limiter::event::Event;
 use crate::limiter::outcome::{Allowed, Decision, Denied, Left, Level, NeverFits, Refused};
 use crate::limiter::policy::Quota;
-use crate::limiter::rules::Verdict;
 use crate::limiter::word::Tat;
 use crate::observe::{self, Observer};
 use crate::sync::Shown;
@@ -26,7 +25,7 @@ use crate::time::{Clock, DefaultClock, Instant, TimeSource};
 
 pub use builder::{ByFunction, Keyed, OneTier, Tiers, WhenFull};
 
-use bucket::Key;
+use bucket::{Key, Taken};
 use plan::{Moment, Plans};
 use secret::Secret;
 use table::{Answer, Full, Table};
@@ -36,13 +35,14 @@ use table::{Answer, Full, Table};
 /// `K` is what is hashed: `KeyedRateLimiter<str>` takes a `&str` or a `&String`. Keys are not kept, only 16 bits of a hash
 /// under a secret of the limiter's own: of the keys of a bucket one pair in 65 536 shares a quota, which is only ever stricter.
 ///
-/// The table is allocated once, 16 bytes a key, and never grows; there is no lock, no sweeper, and no allocation
-/// afterwards. A hit is a hash, a clock reading, one cache line and one compare-and-swap. A new key looks at two lines.
+/// The table is allocated once, 16 bytes a key and up to an eighth more, and never grows; there is no lock, no sweeper, and no
+/// allocation afterwards. A hit is a hash, one cache line, a clock reading and one compare-and-swap: in this order, since who
+/// reads a clock waits for it, and the line comes meanwhile. A new key looks at two lines, and swaps twice.
 ///
 /// # When the table is full
 ///
 /// A key that has recovered carries no information, and gives up its place; the one that has longest ago is the first to. Only
-/// where all places that a new key may have (14, or 7 where its two buckets are one) hold live keys, which is rare below the
+/// where all places that a new key may have (14, or all 7 of a table for four keys at most) hold live keys, which is rare below the
 /// capacity, the one of them that would recover soonest is evicted, and starts afresh when it comes back. So a key keeps its
 /// debt through any flood as long as one of the keys around it would recover sooner, such as the flood's own after one call
 /// each. Where strangers have a slower quota than tenants ([`Keyed::tiers`]), that turns round: one call of a stranger's
@@ -93,6 +93,12 @@ pub struct KeyedCounts {
     pub evictions: u64,
     /// New keys that were denied, or in shadow would have been, because all their places held live ones.
     pub saturated: u64,
+}
+
+/// What became of a key's request, and at which instant: its bucket's, where the clock stands behind it.
+struct Came {
+    taken: Taken,
+    at: u64,
 }
 
 const EVICTIONS: usize = 0;
@@ -221,13 +227,13 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: Clock, O: Observer<Event>, N: Counting>
     /// Takes a cell of this key's quota, if there is one.
     #[inline(always)]
     pub fn check(&self, key: &K) -> Decision {
-        self.check_n_at(key, 1, self.clock.now())
+        self.ask(key, 1, || self.clock.now())
     }
 
     /// Takes `n` cells of this key's quota, all or none.
     #[inline(always)]
     pub fn check_n(&self, key: &K, n: u32) -> Decision {
-        self.check_n_at(key, n, self.clock.now())
+        self.ask(key, n, || self.clock.now())
     }
 
     /// What is left to this key; takes nothing.
@@ -258,22 +264,38 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
     /// As `check`, at this instant: the limiter's clock is not read.
     #[inline(always)]
     pub fn check_at(&self, key: &K, now: Instant) -> Decision {
-        self.check_n_at(key, 1, now)
+        self.ask(key, 1, || now)
     }
 
     /// As `check_n`, at this instant.
     #[inline(always)]
     pub fn check_n_at(&self, key: &K, n: u32, now: Instant) -> Decision {
+        self.ask(key, n, || now)
+    }
+
+    #[inline(always)]
+    fn ask(&self, key: &K, n: u32, now: impl FnOnce() -> Instant) -> Decision {
         let (home, tag) = self.table.home(self.secret.hash(key));
         let key = Key { tag, tier: self.tiers.tier(key), n };
         let quota = self.plans.quota(key.tier);
-        if !quota.fits(n) {
-            return self.never_fits(home, key, now);
+        // A cell fits every quota.
+        if n > 1 && !quota.fits(n) {
+            return self.never_fits(home, key, now());
         }
-        let moment = self.plans.moment(now.as_nanos());
-        match self.table.hit(home, key, moment, &self.plans) {
-            Some(answer) => self.answered(n, &answer, quota),
-            None => self.newcomer(home, key, moment),
+        let now = || self.plans.moment(now().as_nanos());
+        let Came { taken, at } = match self.table.seat(home, key) {
+            Some(seat) => {
+                let now = now();
+                match seat.take(n, now, quota) {
+                    Some(taken) => Came { taken, at: now.nanos },
+                    None => self.unsettled(home, key, now),
+                }
+            }
+            None => self.newcomer(home, key, now),
+        };
+        match taken {
+            Taken::Admitted(tat) => self.admitted(n, Level { tat, now: at, quota: *quota, lent: 0 }, false),
+            Taken::Denied { at: due } => self.denied(n, Denied { at: due, now: at, quota: *quota }),
         }
     }
 
@@ -286,37 +308,34 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
         Level { tat, now: at.nanos, quota: *self.plans.quota(key.tier), lent: 0 }
     }
 
-    #[inline(always)]
-    fn answered(&self, n: u32, answer: &Answer, quota: &Quota) -> Decision {
-        let now = answer.at.nanos;
-        match answer.verdict {
-            Verdict::Admitted => {
-                self.admitted(n, Level { tat: answer.tat, now, quota: *quota, lent: 0 }, false)
-            }
-            Verdict::Denied { at } => self.denied(n, Denied { at, now, quota: *quota }),
-        }
+    /// A key that has no quota at home.
+    #[inline(never)]
+    fn newcomer(&self, home: usize, key: Key, now: impl FnOnce() -> Moment) -> Came {
+        let evict = self.when_full == WhenFull::EvictSoonest;
+        self.tallied(key, self.table.miss(home, key, now, &self.plans, evict))
     }
 
-    #[inline(never)]
-    fn newcomer(&self, home: usize, key: Key, now: Moment) -> Decision {
-        let quota = self.plans.quota(key.tier);
+    /// A key whose quota is moving, or whose bucket was not touched in this epoch.
+    #[cold]
+    fn unsettled(&self, home: usize, key: Key, now: Moment) -> Came {
         let evict = self.when_full == WhenFull::EvictSoonest;
-        match self.table.miss(home, key, now, &self.plans, evict) {
-            Ok(answer) => {
-                if answer.evicted > 0 {
-                    self.tallies.add(EVICTIONS, answer.evicted);
-                }
-                self.answered(key.n, &answer, quota)
-            }
-            Err(Full { wait, evicted }) => {
+        self.tallied(key, self.table.closely(home, key, now, &self.plans, evict))
+    }
+
+    #[inline(always)]
+    fn tallied(&self, key: Key, answer: Result<Answer, Full>) -> Came {
+        let (came, evicted) = match answer {
+            Ok(Answer { taken, at, evicted }) => (Came { taken, at: at.nanos }, evicted),
+            Err(Full { wait, at, evicted }) => {
                 self.tallies.add(SATURATED, 1);
-                if evicted > 0 {
-                    self.tallies.add(EVICTIONS, evicted);
-                }
-                let due = quota.scale.units(now.nanos).ceil.saturating_add(wait);
-                self.denied(key.n, Denied { at: due, now: now.nanos, quota: *quota })
+                let free = self.plans.span(key.tier, at).ceil.saturating_add(wait);
+                (Came { taken: Taken::Denied { at: free }, at: at.nanos }, evicted)
             }
+        };
+        if evicted > 0 {
+            self.tallies.add(EVICTIONS, evicted);
         }
+        came
     }
 
     #[inline]

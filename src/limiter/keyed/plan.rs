@@ -68,6 +68,12 @@ impl Plans {
         self.quota(tier).scale.units(now.nanos)
     }
 
+    /// The unit of a tier at which an epoch begins.
+    #[inline]
+    pub(super) fn beginning(&self, tier: u8, epoch: u32) -> u64 {
+        self.span(tier, self.start_of(epoch)).floor
+    }
+
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "an epoch is 2^32 ns at least")]
     pub(super) const fn moment(&self, nanos: u64) -> Moment {

@@ -1,6 +1,6 @@
 //! The table: memory given once, in which a key has at most one quota at any time.
 //!
-//! A key has a tag of 16 bits and two buckets, its home and another, which both follow from tag and home, so that keys that
+//! A key has a tag of 16 bits and two buckets, its home and a neighbour, which follows from tag and home, so that keys that
 //! share a tag and a bucket share both (and one quota). A hit is one compare-and-swap on the key's slot. A new key is written
 //! in three steps:
 //!
@@ -25,32 +25,35 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::cell::{Cell, Meaning, full_fence};
-use crate::limiter::keyed::bucket::{Ask, Bucket, Key, SLOTS};
+use crate::limiter::keyed::bucket::{Ask, Bucket, Key, SLOTS, Seat, Taken};
 use crate::limiter::keyed::plan::{Moment, Plans};
-use crate::limiter::keyed::word::{Slot, Turn, has_tag, is_a_quota, is_free, tier_of};
-use crate::limiter::rules::Verdict;
+use crate::limiter::keyed::word::{Owner, Recovery, Slot, Tiers, has_tag, is_a_quota, is_free, tier_of};
 use crate::limiter::word::Tat;
 
 /// Keys a bucket is meant to hold: the rest of its slots is room for chance.
 const MEANT: usize = 4;
 
-/// A key's two buckets are so near each other that they share a page of memory, mostly; the rest goes to the last district.
+/// A key's two buckets are so near each other that they share a page of memory.
 const DISTRICT: usize = 64;
+
+/// A table is so many districts at least: what it is rounded up by is no more than an eighth.
+const DISTRICTS: usize = 8;
 
 /// So many claims of others a call robs.
 const ROBBERIES: u32 = 32;
 
-/// A fixed number of buckets.
+/// A fixed number of buckets, in districts whose length is a power of two.
 #[derive(Debug)]
 pub(super) struct Table {
     buckets: Box<[Bucket]>,
+    /// How many neighbours a bucket has: all others of its district.
+    neighbours: usize,
 }
 
 /// What became of a key's request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer {
-    pub(super) tat: Tat,
-    pub(super) verdict: Verdict,
+    pub(super) taken: Taken,
     /// When the request was judged: the bucket's time, where the clock stands behind it.
     pub(super) at: Moment,
     /// How many live keys lost their places to it.
@@ -60,17 +63,22 @@ pub(super) struct Answer {
 /// There is no place for a new key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Full {
-    /// In so many units of its own there may be one.
+    /// In so many units of its own there may be one,
     pub(super) wait: u64,
+    /// counted from then.
+    pub(super) at: Moment,
     /// How many live keys lost their places to it all the same.
     pub(super) evicted: u64,
 }
 
-/// Where a key may be: two buckets in the order of the table, and which of them is its home.
+/// Where a key may be.
 struct Places<'a> {
-    buckets: [&'a Bucket; 2],
-    count: usize,
-    home: usize,
+    home: &'a Bucket,
+    other: &'a Bucket,
+    /// Whether the table has one bucket: home is the other, too.
+    alone: bool,
+    /// Whether the other comes before the home in the order in which all agree.
+    reversed: bool,
 }
 
 /// What there is for a key.
@@ -80,10 +88,10 @@ enum Found<'a> {
     Room(Room),
 }
 
-/// Which of a key's buckets, and which slot of it: in the order in which all agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Which of a key's buckets, and which slot of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
-    bucket: usize,
+    away: bool,
     slot: usize,
 }
 
@@ -115,14 +123,38 @@ impl Room {
     }
 }
 
+/// The first of the places that were considered, and its turn.
+#[derive(Default)]
+struct Choice {
+    first: Option<((u64, bool, u64), Room)>,
+}
+
+impl Choice {
+    fn consider(&mut self, place: Place, seen: u64, ask: &Ask<'_>) {
+        let (wait, idle) = ask.wait_for_place(seen);
+        // Of those that have recovered who is at home is first; of these, who did so longest ago.
+        let turn = (wait, place.away, u64::MAX - idle);
+        if self.first.is_none_or(|(first, _)| turn < first) {
+            self.first = Some((turn, Room { place, seen, wait }));
+        }
+    }
+
+    fn is_free_at_home(&self) -> bool {
+        self.first.is_some_and(|(_, room)| !room.place.away && is_free(room.seen))
+    }
+}
+
 impl Table {
     /// A table for so many keys; nothing where memory does not suffice.
     pub(super) fn new(capacity: usize) -> Option<Self> {
-        let count = capacity.div_ceil(MEANT).max(1);
+        let least = capacity.div_ceil(MEANT).max(1);
+        let district = 1 << (least / DISTRICTS).clamp(2, DISTRICT).ilog2();
+        let district = if least == 1 { 1 } else { district };
+        let count = least.checked_next_multiple_of(district)?;
         let mut buckets = Vec::new();
         buckets.try_reserve_exact(count).ok()?;
         buckets.extend((0..count).map(|_| Bucket::fresh()));
-        Some(Self { buckets: buckets.into_boxed_slice() })
+        Some(Self { buckets: buckets.into_boxed_slice(), neighbours: district - 1 })
     }
 
     /// How many keys there are places for.
@@ -141,19 +173,66 @@ impl Table {
         (home as usize, hash as u16)
     }
 
-    /// Takes the cells from the key's quota, if it has one at home; nothing where it has not.
-    #[inline]
-    pub(super) fn hit(&self, home: usize, key: Key, now: Moment, plans: &Plans) -> Option<Answer> {
-        let bucket = self.bucket(home);
-        let at = bucket.at(now, plans);
-        let (tat, verdict) = Ask::new(key, plans, at).take(bucket.find(key.tag)?)?;
-        Some(Answer { tat, verdict, at, evicted: 0 })
+    /// The key's quota in its own tier, if it has one at home; nothing where it has not.
+    #[inline(always)]
+    pub(super) fn seat(&self, home: usize, key: Key) -> Option<Seat<'_>> {
+        self.bucket(home).seat(Owner::of(key.tag, key.tier))
     }
 
-    /// Takes the cells wherever the key's quota is, or makes one. `evict` says whether a live key may be evicted for it;
+    /// Takes the cells of a key that has no seat at home, or makes it one. `evict` says whether a live key may be evicted for it;
     /// where it may not, and all places are taken, that is said.
-    #[inline]
+    #[inline(always)]
     pub(super) fn miss(
+        &self,
+        home_number: usize,
+        key: Key,
+        now: impl FnOnce() -> Moment,
+        plans: &Plans,
+        evict: bool,
+    ) -> Result<Answer, Full> {
+        let (places, owner) = (self.places_of(home_number, key.tag), Owner::of(key.tag, key.tier));
+        if places.alone {
+            return self.closely(home_number, key, now(), plans, evict);
+        }
+        let epoch = places.home.epoch();
+        let beginning = plans.beginning(key.tier, epoch);
+        let (home, other) = (places.home.sight(owner, beginning), places.other.sight(owner, beginning));
+        if let Some(slot) = other.own {
+            let seat = Seat { slot, owner, epoch: places.other.epoch() };
+            let now = now();
+            return match seat.take(key.n, now, plans.quota(key.tier)) {
+                Some(taken) => Ok(Answer { taken, at: now, evicted: 0 }),
+                None => self.closely(home_number, key, now, plans, evict),
+            };
+        }
+        let stands = places.other.epoch() == epoch;
+        let now = now();
+        if !stands || now.epoch != epoch {
+            return self.closely(home_number, key, now, plans, evict);
+        }
+        // A new key, mostly.
+        let ask = Ask::new(key, plans, now);
+        let room = match (home.first, other.first) {
+            (Some(home), Some(other)) if key.n > 0 => places.among_equals(home, other, beginning, &ask),
+            _ => None,
+        };
+        let Some(room) = room else { return places.go_on(key, now, plans, evict, 0) };
+        if room.evicts() && !evict {
+            return Err(Full { wait: room.wait, at: now, evicted: 0 });
+        }
+        let Some(claim) = places.claim(&room, &ask) else {
+            return places.go_on(key, now, plans, evict, 0);
+        };
+        let evicted = u64::from(room.evicts());
+        match places.settle(&claim, &ask) {
+            Some(taken) => Ok(Answer { taken, at: now, evicted }),
+            None => places.go_on(key, now, plans, evict, evicted),
+        }
+    }
+
+    /// As `miss`, whatever the slots hold, and whoever else comes.
+    #[cold]
+    pub(super) fn closely(
         &self,
         home: usize,
         key: Key,
@@ -162,56 +241,42 @@ impl Table {
         evict: bool,
     ) -> Result<Answer, Full> {
         let places = self.places_of(home, key.tag);
-        let ask = Ask::new(key, plans, places.at(now, plans));
-        // A flood: straight through, once.
-        let room = if evict && key.n > 0 { places.among_equals(&ask) } else { None };
-        let claim = room.and_then(|room| Some((room, places.claim(&room, &ask)?)));
-        let mut evicted = 0;
-        if let Some((room, claim)) = claim {
-            evicted += u64::from(room.evicts());
-            if let Some((tat, verdict)) = places.settle(&claim, &ask) {
-                return Ok(Answer { tat, verdict, at: ask.now, evicted });
-            }
-        }
-        places.go_on(key, ask.now, plans, evict, evicted)
+        let now = places.at(now, plans);
+        places.go_on(key, now, plans, evict, 0)
     }
 
     /// What the key owes; changes nothing.
     pub(super) fn look(&self, home: usize, key: Key, now: Moment, plans: &Plans) -> (Tat, Moment) {
         let places = self.places_of(home, key.tag);
         let mut at = now;
-        for bucket in places.each() {
+        for (_, bucket) in places.each() {
             let (there, _) = bucket.standing(now, plans);
             at = if there.nanos > at.nanos { there } else { at };
         }
         let ask = Ask::new(Key { n: 0, ..key }, plans, at);
-        let held = places.each().find_map(|bucket| {
+        let held = places.each().find_map(|(_, bucket)| {
             let slot = bucket.find(key.tag)?;
             let (_, passed) = bucket.standing(at, plans);
             // What nobody has emptied yet may be over all the same.
             if plans.is_over(tier_of(slot.load()), passed) { None } else { ask.take(slot) }
         });
-        (held.map_or(Tat(ask.floor), |(tat, _)| tat), at)
+        match held {
+            Some(Taken::Admitted(tat)) => (tat, at),
+            // Of no cells none is denied.
+            Some(Taken::Denied { .. }) | None => (Tat(ask.floor), at),
+        }
     }
 
     #[inline]
     fn places_of(&self, home: usize, tag: u16) -> Places<'_> {
-        let districts = (self.buckets.len() / DISTRICT).max(1);
-        let first = (home / DISTRICT).min(districts - 1) * DISTRICT;
-        let len =
-            if first + 2 * DISTRICT > self.buckets.len() { self.buckets.len() - first } else { DISTRICT };
-        // The sum of the two is the same from either.
-        let sum = usize::try_from((u128::from(spread(tag)) * len as u128) >> 64).unwrap_or(0);
-        // And odd where it can be: then nobody's two are one.
-        let sum = if len % 2 == 0 { sum | 1 } else { sum };
-        let within = home - first;
-        let other = first + if sum >= within { sum - within } else { sum + len - within };
-        let (low, high) = if home < other { (home, other) } else { (other, home) };
-        let (low, high) = (self.bucket(low), self.bucket(high));
+        // An odd distance, so that no bucket is its own other: and the same from either.
+        let distance = (usize::from(tag) & self.neighbours) | (self.neighbours & 1);
+        let other = home ^ distance;
         Places {
-            buckets: [low, high],
-            count: if home == other { 1 } else { 2 },
-            home: usize::from(home > other),
+            home: self.bucket(home),
+            other: self.bucket(other),
+            alone: distance == 0,
+            reversed: other < home,
         }
     }
 
@@ -221,19 +286,12 @@ impl Table {
     }
 }
 
-/// A tag over all 64 bits (a multiplier of Steele and Vigna's, "Computationally easy, spectrally good multipliers", 2021).
-const fn spread(tag: u16) -> u64 {
-    (tag as u64 + 1).wrapping_mul(0xd134_2543_de82_ef95)
-}
-
 impl<'a> Places<'a> {
     /// The later of the two buckets' times, both brought to it.
-    #[inline]
     fn at(&self, now: Moment, plans: &Plans) -> Moment {
-        let [low, high] = self.buckets;
         let mut at = now;
         loop {
-            let there = high.at(low.at(at, plans), plans);
+            let there = self.other.at(self.home.at(at, plans), plans);
             if there.nanos <= at.nanos {
                 return at;
             }
@@ -241,21 +299,29 @@ impl<'a> Places<'a> {
         }
     }
 
-    fn each(&self) -> impl Iterator<Item = &'a Bucket> {
-        self.buckets.into_iter().take(self.count)
+    /// The buckets, in the order in which all agree, and whether each is the other one.
+    fn each(&self) -> impl Iterator<Item = (bool, &'a Bucket)> {
+        let (home, other) = ((false, self.home), (true, self.other));
+        let both = if self.reversed { [other, home] } else { [home, other] };
+        both.into_iter().take(if self.alone { 1 } else { 2 })
     }
 
     /// Every slot, in the order in which all agree.
     fn slots(&self) -> impl Iterator<Item = (Place, &'a Cell)> {
-        self.each().enumerate().flat_map(|(bucket, slots)| {
-            slots.slots().iter().enumerate().map(move |(slot, cell)| (Place { bucket, slot }, cell))
+        self.each().flat_map(|(away, bucket)| {
+            bucket.slots().iter().enumerate().map(move |(slot, cell)| (Place { away, slot }, cell))
         })
+    }
+
+    /// Whether a place comes after another in the order in which all agree.
+    fn is_after(&self, place: Place, other: Place) -> bool {
+        let turn = |place: Place| (place.away != self.reversed, place.slot);
+        turn(place) > turn(other)
     }
 
     #[inline]
     fn bucket(&self, place: Place) -> &'a Bucket {
-        let [low, high] = self.buckets;
-        if place.bucket == 0 { low } else { high }
+        if place.away { self.other } else { self.home }
     }
 
     #[inline]
@@ -263,7 +329,7 @@ impl<'a> Places<'a> {
         self.bucket(place).slot(place.slot)
     }
 
-    /// As `Table::miss`, whatever the slots hold, and whoever else comes.
+    /// As `Table::miss`, closely.
     #[inline(never)]
     fn go_on(
         &self,
@@ -274,7 +340,7 @@ impl<'a> Places<'a> {
         mut evicted: u64,
     ) -> Result<Answer, Full> {
         let ask = &Ask::new(key, plans, now);
-        let answer = |(tat, verdict), evicted| Ok(Answer { tat, verdict, at: now, evicted });
+        let answer = |taken, evicted| Ok(Answer { taken, at: now, evicted });
         let mut robberies = 0;
         loop {
             let Some(found) = self.survey(ask) else { continue };
@@ -284,13 +350,13 @@ impl<'a> Places<'a> {
                     None => continue,
                 },
                 // Nothing is taken, so nothing need be written.
-                _ if key.n == 0 => return answer((Tat(ask.floor), Verdict::Admitted), evicted),
+                _ if key.n == 0 => return answer(Taken::Admitted(Tat(ask.floor)), evicted),
                 Found::Claim(claim) => claim,
                 Found::Room(room) if room.evicts() && !evict => {
-                    return Err(Full { wait: room.wait, evicted });
+                    return Err(Full { wait: room.wait, at: now, evicted });
                 }
                 Found::Room(room) if room.robs() && robberies == ROBBERIES => {
-                    return Err(Full { wait: 1, evicted });
+                    return Err(Full { wait: 1, at: now, evicted });
                 }
                 Found::Room(room) => match self.claim(&room, ask) {
                     Some(claim) => {
@@ -307,17 +373,18 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The place to claim where all hold quotas of others in the asking key's tier, as `survey` has it.
-    #[inline]
-    fn among_equals(&self, ask: &Ask<'_>) -> Option<Room> {
-        let [low, high] = self.buckets;
-        let (low, high) = (low.first_of_equals(ask)?, high.first_of_equals(ask)?);
+    /// The place to claim where all hold quotas of others in the asking key's tier, and these recover first at home and in the other
+    /// bucket: as `survey` has it.
+    #[inline(always)]
+    fn among_equals(&self, home: Recovery, other: Recovery, beginning: u64, ask: &Ask<'_>) -> Option<Room> {
+        let passed = ask.floor.saturating_sub(beginning);
         // A decision between the two would be a guess.
-        let first = Turn::of(low, 0, self.home != 0).min(Turn::of(high, 1, self.home == 0));
-        let place = Place { bucket: first.bucket(), slot: first.slot() };
+        let away = other.wait(passed) < home.wait(passed);
+        let first = if away { other } else { home };
+        let (place, wait) = (Place { away, slot: first.slot() }, first.wait(passed));
         // Read again, it is judged again.
         let seen = self.slot(place).load();
-        ask.is_of_an_equal(seen, first.wait()).then_some(Room { place, seen, wait: first.wait() })
+        ask.is_of_an_equal(seen, wait).then_some(Room { place, seen, wait })
     }
 
     /// What there is for this key: its quota; or its claim, in the earliest place; or a place to claim: the first of those in the
@@ -326,45 +393,42 @@ impl<'a> Places<'a> {
     /// Each word is judged as it is read: what was another's is still that, or its place is not claimed. Nothing where a quota
     /// or a claim of this key came meanwhile.
     fn survey(&self, ask: &Ask<'_>) -> Option<Found<'a>> {
-        let (mut claim, mut free) = (None, None);
-        for (place, slot) in self.slots() {
-            let word = slot.load();
-            if has_tag(word, ask.key.tag) {
-                // A free slot bears tag 0, as few keys do.
-                match Slot::decode(word) {
-                    Slot::Timed { .. } => return Some(Found::Quota(slot)),
-                    Slot::Claimed { .. } if claim.is_none() => {
-                        claim = Some(Claim { place, word, own: false });
+        let (mut claim, mut tiers, mut choice) = (None, Tiers::default(), Choice::default());
+        for (away, bucket) in self.each() {
+            for (number, slot) in bucket.slots().iter().enumerate() {
+                let (word, place) = (slot.load(), Place { away, slot: number });
+                let is_own = has_tag(word, ask.key.tag);
+                match (is_a_quota(word), is_own) {
+                    (true, false) => tiers.add(tier_of(word)),
+                    (true, true) => return Some(Found::Quota(slot)),
+                    // A free slot bears tag 0, as few keys do.
+                    (false, true) if !is_free(word) => {
+                        claim = claim.or(Some(Claim { place, word, own: false }));
                     }
-                    Slot::Claimed { .. } | Slot::Free { .. } => {}
+                    (false, _) => choice.consider(place, word, ask),
                 }
             }
-            if free.is_none() && place.bucket == self.home && is_free(word) {
-                free = Some(Room { place, seen: word, wait: 0 });
+        }
+        if let Some(claim) = claim {
+            return Some(Found::Claim(claim));
+        }
+        // Nobody is before who is free at home.
+        if choice.is_free_at_home() {
+            return choice.first.map(|(_, room)| Found::Room(room));
+        }
+        // Of a tier's keys at home or elsewhere, who recovers first stands for all.
+        for tier in tiers.each() {
+            let beginning = ask.beginning(tier);
+            for (away, bucket) in self.each() {
+                let Some(slot) = bucket.first_of(tier, beginning) else { continue };
+                let word = bucket.slot(slot).load();
+                if !is_a_quota(word) || has_tag(word, ask.key.tag) {
+                    return None;
+                }
+                choice.consider(Place { away, slot }, word, ask);
             }
         }
-        match (claim, free) {
-            (Some(claim), _) => Some(Found::Claim(claim)),
-            (None, Some(free)) => Some(Found::Room(free)),
-            (None, None) => self.compare(ask).map(Found::Room),
-        }
-    }
-
-    /// As `survey`, where no place at home was free.
-    fn compare(&self, ask: &Ask<'_>) -> Option<Room> {
-        let mut best = None;
-        for (place, slot) in self.slots() {
-            let seen = slot.load();
-            if has_tag(seen, ask.key.tag) && !is_free(seen) {
-                return None;
-            }
-            let (wait, idle) = ask.wait_for_place(seen);
-            let turn = (wait, place.bucket != self.home, u64::MAX - idle);
-            if best.is_none_or(|(first, _)| turn < first) {
-                best = Some((turn, Room { place, seen, wait }));
-            }
-        }
-        best.map(|(_, room)| room)
+        choice.first.map(|(_, room)| Found::Room(room))
     }
 
     /// Step 1; nothing where somebody else was faster.
@@ -376,25 +440,24 @@ impl<'a> Places<'a> {
 
     /// Steps 2 and 3; nothing where somebody else was faster.
     #[inline(always)]
-    fn settle(&self, claim: &Claim, ask: &Ask<'_>) -> Option<(Tat, Verdict)> {
+    fn settle(&self, claim: &Claim, ask: &Ask<'_>) -> Option<Taken> {
         if !claim.own {
             // As if this thread had announced it: it has seen it.
             full_fence();
         }
         // The claim is one of them, or lost.
-        let [low, high] = self.buckets;
-        let bearers = low.bearers(ask.key.tag) + if self.count > 1 { high.bearers(ask.key.tag) } else { 0 };
+        let elsewhere = if self.alone { 0 } else { self.other.bearers(ask.key.tag) };
+        let bearers = self.home.bearers(ask.key.tag) + elsewhere;
         if bearers > 1 && !self.is_first(claim, ask.key.tag) {
             return None;
         }
-        let (tat, verdict) = ask.take_first();
-        if verdict != Verdict::Admitted {
+        let taken = ask.take_first();
+        let Taken::Admitted(tat) = taken else {
             // The end of time.
             self.withdraw(claim);
-            return Some((tat, verdict));
-        }
-        let slot = self.slot(claim.place);
-        slot.replace(claim.word, ask.timed(tat).encode()).then_some((tat, verdict))
+            return Some(taken);
+        };
+        self.slot(claim.place).replace(claim.word, ask.timed(tat).encode()).then_some(taken)
     }
 
     /// Whether the claim goes before all else of its key, once later claims are emptied; withdraws it where it does not.
@@ -406,7 +469,7 @@ impl<'a> Places<'a> {
                 continue;
             }
             match Slot::decode(word) {
-                Slot::Claimed { .. } if place > claim.place => {
+                Slot::Claimed { .. } if self.is_after(place, claim.place) => {
                     let bucket = self.bucket(place);
                     if !bucket.replace(other, word, Slot::Free { ticket: bucket.ticket() }) {
                         return false;

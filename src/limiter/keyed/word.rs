@@ -109,6 +109,12 @@ pub(super) const fn is_a_quota(word: u64) -> bool {
     TIMED.get(word) == 1
 }
 
+/// Whether a slot's word is a key's quota in this tier.
+#[inline]
+pub(super) const fn is_of_tier(word: u64, tier: u8) -> bool {
+    Owner::are_equals(Owner::of(0, tier).apart(word))
+}
+
 /// Whether a slot's word is nobody's.
 #[inline]
 pub(super) const fn is_free(word: u64) -> bool {
@@ -122,35 +128,40 @@ pub(super) const fn has_tag(word: u64, tag: u16) -> bool {
     word ^ TAG.put(tag as u64) <= TAG.below()
 }
 
-/// Whether words are quotas of one tier and of other keys, gathered from all before the one decision: in a flood each word's would
-/// be a guess.
+/// What a slot's word bears above the arrival time where it is a key's quota in a tier.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Alike {
-    key: u64,
-    /// Every bit in which some word differs from the key.
-    kinds: u64,
-    /// The least difference from the key: below the tag's bits for its own.
-    nearest: u64,
-}
+pub(super) struct Owner(u64);
 
-impl Alike {
+impl Owner {
     #[inline]
-    pub(super) const fn to(tag: u16, tier: u8) -> Self {
-        let key = TAG.put(tag as u64) | TIMED.put(1) | TIER.put(tier as u64);
-        Self { key, kinds: 0, nearest: u64::MAX }
+    pub(super) const fn of(tag: u16, tier: u8) -> Self {
+        Self(TAG.put(tag as u64) | TIMED.put(1) | TIER.put(tier as u64))
     }
 
+    /// Whether a slot's word is this key's quota in this tier.
     #[inline]
-    pub(super) const fn and(self, word: u64) -> Self {
-        let apart = word ^ self.key;
-        let nearest = if apart < self.nearest { apart } else { self.nearest };
-        Self { kinds: self.kinds | apart, nearest, ..self }
+    pub(super) const fn has(self, word: u64) -> bool {
+        // Nothing is left but time: one instruction less than reading the fields.
+        self.apart(word) <= TIME.max()
     }
 
-    /// Whether all are quotas of other keys in this tier.
+    /// This key's word with this arrival time.
     #[inline]
-    pub(super) const fn are_other_quotas(self) -> bool {
-        (TIMED_TIER.get(self.kinds) == 0) & (TAG.get(self.nearest) != 0)
+    pub(super) const fn word(self, ticks: u64) -> u64 {
+        self.0 | TIME.put_wrapping(ticks)
+    }
+
+    /// The bits in which a word differs: those of several words are gathered before the one decision, since in a flood each
+    /// word's would be a guess.
+    #[inline]
+    pub(super) const fn apart(self, word: u64) -> u64 {
+        word ^ self.0
+    }
+
+    /// Whether words that differ in no other bits are quotas in this tier.
+    #[inline]
+    pub(super) const fn are_equals(apart: u64) -> bool {
+        TIMED_TIER.get(apart) == 0
     }
 }
 
@@ -161,53 +172,47 @@ pub(super) struct Recovery(u64);
 
 impl Recovery {
     const SLOT: Field = Field::lowest(3);
-    /// From as long past as a comparison tells, to as far ahead.
-    const WHEN: Field = Self::SLOT.above(TIME.end());
-    const NOW: u64 = TIME.max() - FARTHEST;
+    /// From half a field before the bucket's epoch to half a field after its beginning: uppermost, so that it wraps by itself.
+    const WHEN: Field = Field::lowest(u64::BITS - TIME.end()).above(TIME.end());
+    const BEGINNING: u64 = TIME.max() / 2 + 1;
     pub(super) const NEVER: Self = Self(u64::MAX);
     /// Slots that can be told apart.
     pub(super) const SLOTS: usize = 1 << Self::SLOT.end();
 
-    /// Of a word that is timed.
+    /// Of a word that is timed, in a bucket whose epoch began at this unit.
     #[inline]
-    pub(super) const fn of(word: u64, now: u64, slot: usize) -> Self {
-        let when = word.wrapping_sub(now).wrapping_add(Self::NOW);
+    pub(super) const fn of(word: u64, beginning: u64, slot: usize) -> Self {
+        let when = word.wrapping_sub(beginning.wrapping_sub(Self::BEGINNING));
         Self(Self::WHEN.put_wrapping(when) | Self::SLOT.put_wrapping(slot as u64))
     }
-}
 
-/// The same over two buckets: of those that have recovered who is at home is first, of equals the first bucket's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Turn(u64);
-
-impl Turn {
-    const BUCKET: Field = Recovery::SLOT.above(1);
-    const AWAY: Field = Self::BUCKET.above(1);
-    const WAIT: Field = Self::AWAY.above(TIME.end());
-
+    /// In units, so many after the epoch began, until its key has recovered.
     #[inline]
-    pub(super) const fn of(recovery: Recovery, bucket: usize, away: bool) -> Self {
-        let wait = Recovery::WHEN.get(recovery.0).saturating_sub(Recovery::NOW);
-        let place = Self::BUCKET.put_wrapping(bucket as u64) | Recovery::SLOT.put_wrapping(recovery.0);
-        Self(Self::WAIT.put_wrapping(wait) | Self::AWAY.put_wrapping(away as u64) | place)
-    }
-
-    /// In units, until its key has recovered.
-    #[inline]
-    pub(super) const fn wait(self) -> u64 {
-        Self::WAIT.get(self.0)
-    }
-
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "one bit")]
-    pub(super) const fn bucket(self) -> usize {
-        Self::BUCKET.get(self.0) as usize
+    pub(super) const fn wait(self, passed: u64) -> u64 {
+        Self::WHEN.get(self.0).saturating_sub(Self::BEGINNING + passed)
     }
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "three bits")]
     pub(super) const fn slot(self) -> usize {
-        Recovery::SLOT.get(self.0) as usize
+        Self::SLOT.get(self.0) as usize
+    }
+}
+
+/// Some of a table's tiers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tiers(u8);
+
+const _: () = assert!(TIERS == u8::BITS as usize, "a bit for each");
+
+impl Tiers {
+    #[inline]
+    pub(super) const fn add(&mut self, tier: u8) {
+        self.0 |= 1_u8.wrapping_shl(tier as u32);
+    }
+
+    pub(super) fn each(self) -> impl Iterator<Item = u8> {
+        (0..8).filter(move |tier| self.0 >> tier & 1 == 1)
     }
 }
 
@@ -283,14 +288,15 @@ impl Meaning for Header {
 #[cfg(all(test, not(any(fusebox_loom, fusebox_fuzz))))]
 mod tests {
     use super::{
-        Header, Recovery, Since, Slot, TIME_BITS, Turn, Wrapping, has_tag, is_timed, retimed, tier_of,
-        time_of,
+        Header, Owner, Recovery, Since, Slot, TIME_BITS, Tiers, Wrapping, has_tag, is_of_tier, is_timed,
+        retimed, tier_of, time_of,
     };
     use crate::cell::Meaning;
+    use alloc::vec::Vec;
     use proptest::prelude::*;
 
-    /// In ticks from now: as far as a comparison tells.
-    const RECOVERY: core::ops::Range<i64> = -(5 << (TIME_BITS - 3)) + 1..3 << (TIME_BITS - 3);
+    /// In ticks from an epoch's beginning: half a field.
+    const RECOVERY: core::ops::Range<i64> = -(4 << (TIME_BITS - 3))..4 << (TIME_BITS - 3);
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
@@ -307,6 +313,9 @@ mod tests {
                 if let Slot::Timed { tag, tier, time } = slot {
                     let word = slot.encode();
                     prop_assert_eq!((tier_of(word), time_of(word)), (tier, time));
+                    prop_assert!(Owner::of(tag, tier).has(word) && Owner::of(tag, tier).word(ticks) == word);
+                    prop_assert!(!Owner::of(tag ^ 1, tier).has(word) && !Owner::of(tag, tier ^ 1).has(word));
+                    prop_assert!(is_of_tier(word, tier) && !is_of_tier(word, tier ^ 4));
                     let moved = Slot::Timed { tag, tier: 7 - tier, time: Wrapping::of(ticks >> 3) };
                     prop_assert_eq!(retimed(word, 7 - tier, ticks >> 3), moved.encode());
                 }
@@ -322,21 +331,26 @@ mod tests {
 
         #[test]
         fn properties_who_recovers_first_comes_first(
-            now: u64, one in RECOVERY, other in RECOVERY, slots in (0..7_usize, 0..7_usize), away: bool,
+            beginning: u64, one in RECOVERY, other in RECOVERY, slots in (0..7_usize, 0..7_usize), passed in 0..1_u64 << (TIME_BITS - 3),
         ) {
             let of = |when: i64, slot| {
-                let time = Wrapping::of(now.wrapping_add_signed(when));
-                Recovery::of(Slot::Timed { tag: 7, tier: 3, time }.encode(), now, slot)
+                let time = Wrapping::of(beginning.wrapping_add_signed(when));
+                Recovery::of(Slot::Timed { tag: 7, tier: 3, time }.encode(), beginning, slot)
             };
             let (first, second) = (of(one, slots.0), of(other, slots.1));
             prop_assert_eq!(first.cmp(&second), (one, slots.0).cmp(&(other, slots.1)));
-            let (here, there) = (Turn::of(first, 0, away), Turn::of(second, 1, !away));
-            let plain = |when: i64, bucket: usize, away: bool, slot: usize| (when.max(0), away, bucket, slot);
-            prop_assert_eq!(
-                here.cmp(&there),
-                plain(one, 0, away, slots.0).cmp(&plain(other, 1, !away, slots.1))
-            );
-            prop_assert_eq!((here.wait(), here.bucket(), here.slot()), (one.max(0).unsigned_abs(), 0, slots.0));
+            let wait = one.saturating_sub_unsigned(passed).max(0).unsigned_abs();
+            prop_assert_eq!((first.wait(passed), first.slot()), (wait, slots.0));
+            prop_assert!(first < Recovery::NEVER);
+        }
+
+        #[test]
+        fn properties_tiers_are_those_that_were_added(added in proptest::collection::btree_set(0..8_u8, 0..8)) {
+            let mut tiers = Tiers::default();
+            for &tier in &added {
+                tiers.add(tier);
+            }
+            prop_assert_eq!(tiers.each().collect::<Vec<_>>(), added.into_iter().collect::<Vec<_>>());
         }
 
         #[test]

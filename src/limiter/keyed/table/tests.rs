@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
-use super::{Place, Places, Table};
+use super::{Choice, DISTRICT, Found, MEANT, Place, Places, Room, Table};
 use crate::cell::Meaning;
 use crate::limiter::Quota;
 use crate::limiter::keyed::bucket::{Ask, Key, SLOTS};
 use crate::limiter::keyed::plan::{Moment, Plans};
-use crate::limiter::keyed::word::{Since, Slot, Wrapping};
+use crate::limiter::keyed::word::{Owner, Since, Slot, Wrapping};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -19,7 +19,9 @@ struct Stand {
 
 impl Stand {
     fn new() -> Self {
-        let plans = Plans::new(&[Quota::per_second(1).burst(10).constant()]).unwrap();
+        // In units of other lengths.
+        let quotas = [Quota::per_second(1).burst(10).constant(), Quota::per_second(3).burst(30).constant()];
+        let plans = Plans::new(&quotas).unwrap();
         Self { table: Table::new(8).unwrap(), plans }
     }
 
@@ -43,7 +45,7 @@ impl Stand {
     /// The quota of some other key, which recovers at this second.
     fn put_quota(&self, place: Place, second: u64) {
         let units = self.plans.span(0, self.at(second * SECOND)).floor;
-        let tag = 100 + u16::try_from(place.bucket * SLOTS + place.slot).unwrap();
+        let tag = 100 + u16::try_from(usize::from(place.away) * SLOTS + place.slot).unwrap();
         self.put(place, Slot::Timed { tag, tier: 0, time: Wrapping::of(units) });
     }
 
@@ -55,19 +57,19 @@ impl Stand {
 
     /// Where the key's quota is written, and how many were evicted for it.
     fn miss(&self, second: u64) -> (Place, u64) {
-        let answer =
-            self.table.miss(Self::HOME, Self::KEY, self.at(second * SECOND), &self.plans, true).unwrap();
+        let now = || self.at(second * SECOND);
+        let answer = self.table.miss(Self::HOME, Self::KEY, now, &self.plans, true).unwrap();
         let place =
             self.places().slots().find(|(_, slot)| super::has_tag(slot.load(), Self::KEY.tag)).unwrap();
         (place.0, answer.evicted)
     }
 
-    fn at_home(&self, slot: usize) -> Place {
-        Place { bucket: self.places().home, slot }
+    const fn at_home(slot: usize) -> Place {
+        Place { away: false, slot }
     }
 
-    fn away(&self, slot: usize) -> Place {
-        Place { bucket: 1 - self.places().home, slot }
+    const fn away(slot: usize) -> Place {
+        Place { away: true, slot }
     }
 }
 
@@ -75,30 +77,30 @@ impl Stand {
 fn a_free_place_at_home_is_before_all_others() {
     let stand = Stand::new();
     stand.all_recover_at(3);
-    stand.put(stand.at_home(5), Slot::Free { ticket: 9 });
-    stand.put(stand.away(0), Slot::Free { ticket: 9 });
-    assert_eq!(stand.miss(100), (stand.at_home(5), 0));
+    stand.put(Stand::at_home(5), Slot::Free { ticket: 9 });
+    stand.put(Stand::away(0), Slot::Free { ticket: 9 });
+    assert_eq!(stand.miss(100), (Stand::at_home(5), 0));
 }
 
 #[test]
 fn who_recovered_longest_ago_gives_up_its_place_and_those_at_home_before_those_elsewhere() {
     let stand = Stand::new();
     stand.all_recover_at(50);
-    stand.put_quota(stand.at_home(4), 20);
-    stand.put_quota(stand.away(2), 10);
-    assert_eq!(stand.miss(60), (stand.at_home(4), 0));
+    stand.put_quota(Stand::at_home(4), 20);
+    stand.put_quota(Stand::away(2), 10);
+    assert_eq!(stand.miss(60), (Stand::at_home(4), 0));
     // Nobody at home has recovered.
     let stand = Stand::new();
     stand.all_recover_at(50);
-    stand.put_quota(stand.away(2), 44);
-    stand.put_quota(stand.away(3), 43);
-    stand.put_quota(stand.at_home(1), 46);
-    assert_eq!(stand.miss(45), (stand.away(3), 0));
+    stand.put_quota(Stand::away(2), 44);
+    stand.put_quota(Stand::away(3), 43);
+    stand.put_quota(Stand::at_home(1), 46);
+    assert_eq!(stand.miss(45), (Stand::away(3), 0));
     // A place that is free elsewhere is after those.
-    stand.put(stand.away(6), Slot::Free { ticket: 0 });
-    stand.put(stand.away(3), Slot::Free { ticket: 0 });
-    stand.put_quota(stand.at_home(1), 45);
-    assert_eq!(stand.miss(45), (stand.at_home(1), 0));
+    stand.put(Stand::away(6), Slot::Free { ticket: 0 });
+    stand.put(Stand::away(3), Slot::Free { ticket: 0 });
+    stand.put_quota(Stand::at_home(1), 45);
+    assert_eq!(stand.miss(45), (Stand::at_home(1), 0));
 }
 
 #[test]
@@ -106,7 +108,7 @@ fn where_all_are_live_who_would_recover_soonest_is_evicted() {
     for away in [false, true] {
         let stand = Stand::new();
         stand.all_recover_at(9);
-        let soonest = if away { stand.away(3) } else { stand.at_home(3) };
+        let soonest = if away { Stand::away(3) } else { Stand::at_home(3) };
         stand.put_quota(soonest, 8);
         assert_eq!(stand.miss(7), (soonest, 1));
     }
@@ -117,13 +119,13 @@ fn whatever_the_others_are_the_order_is_the_same() {
     for (claimed, live) in [(false, false), (true, false), (false, true), (true, true)] {
         let stand = Stand::new();
         stand.all_recover_at(9);
-        stand.put_quota(stand.at_home(2), 8);
+        stand.put_quota(Stand::at_home(2), 8);
         let now = if live { 7 } else { 20 };
         // Beside somebody's claim, each word is looked at more closely.
         if claimed {
-            stand.put(stand.at_home(0), claim(7, now * SECOND, 1));
+            stand.put(Stand::at_home(0), claim(7, now * SECOND, 1));
         }
-        assert_eq!(stand.miss(now), (stand.at_home(2), u64::from(live)));
+        assert_eq!(stand.miss(now), (Stand::at_home(2), u64::from(live)));
     }
 }
 
@@ -135,43 +137,61 @@ fn claim(tag: u16, nanos: u64, ticket: u32) -> Slot {
 fn a_claim_left_behind_is_gone_on_with_by_its_key() {
     let stand = Stand::new();
     stand.all_recover_at(9);
-    stand.put(stand.away(3), claim(Stand::KEY.tag, 0, 1));
-    assert_eq!(stand.miss(1), (stand.away(3), 0));
+    stand.put(Stand::away(3), claim(Stand::KEY.tag, 0, 1));
+    assert_eq!(stand.miss(1), (Stand::away(3), 0));
 }
 
 #[test]
 fn a_claim_left_behind_makes_room_after_a_while_and_not_before() {
     let stand = Stand::new();
     stand.all_recover_at(9);
-    stand.put(stand.at_home(3), claim(7, 2 * SECOND, 1));
+    stand.put(Stand::at_home(3), claim(7, 2 * SECOND, 1));
     // It stands while it may be gone on with: somebody live is evicted instead.
     let just_now =
-        stand.table.miss(Stand::HOME, Stand::KEY, stand.at(2 * SECOND + 50_000_000), &stand.plans, true);
+        stand.table.miss(Stand::HOME, Stand::KEY, || stand.at(2 * SECOND + 50_000_000), &stand.plans, true);
     assert_eq!(just_now.unwrap().evicted, 1);
-    assert_eq!(Slot::decode(stand.places().slot(stand.at_home(3)).load()), claim(7, 2 * SECOND, 1));
+    assert_eq!(Slot::decode(stand.places().slot(Stand::at_home(3)).load()), claim(7, 2 * SECOND, 1));
     for seconds in (3..270).chain(280..540) {
         let stand = Stand::new();
         stand.all_recover_at(1_000);
-        stand.put(stand.at_home(3), claim(7, 2 * SECOND, 1));
-        assert_eq!(stand.miss(seconds), (stand.at_home(3), 0), "{seconds} s");
+        stand.put(Stand::at_home(3), claim(7, 2 * SECOND, 1));
+        assert_eq!(stand.miss(seconds), (Stand::at_home(3), 0), "{seconds} s");
     }
 }
 
 #[test]
 fn two_buckets_are_two_and_the_same_from_either() {
-    for capacity in [1, 4, 8, 12, 16, 64, 252, 256, 260, 504, 508, 512, 516, 520, 4_000] {
+    for capacity in [1, 4, 5, 8, 12, 16, 63, 64, 65, 252, 256, 260, 504, 508, 512, 516, 520, 4_000] {
         let table = Table::new(capacity).unwrap();
         let len = table.buckets.len();
+        assert!(len * MEANT >= capacity && (len == 1) == (capacity <= MEANT));
+        assert!(len <= capacity.div_ceil(MEANT) * 9 / 8 + 1, "{len} buckets for {capacity} keys");
         for (home, tag) in (0..len).flat_map(|home| [0, 1, 7, 999, u16::MAX].map(|tag| (home, tag))) {
             let at =
                 |bucket: &super::Bucket| table.buckets.iter().position(|b| core::ptr::eq(b, bucket)).unwrap();
             let here = table.places_of(home, tag);
-            let [low, high] = here.buckets.map(at);
-            assert_eq!([low, high][here.home], home);
-            assert!(low <= high && here.count == if low == high { 1 } else { 2 });
-            assert!(low < high || len % 2 == 1, "{len} buckets, home {home}, tag {tag}");
-            let there = table.places_of([high, low][here.home], tag);
-            assert_eq!(there.buckets.map(at), [low, high]);
+            let other = at(here.other);
+            assert_eq!((at(here.home), here.alone, here.reversed), (home, len == 1, other < home));
+            assert!(here.alone || other != home, "{len} buckets, home {home}, tag {tag}");
+            assert_eq!(at(table.places_of(other, tag).other), home);
+            assert!(home / DISTRICT == other / DISTRICT, "in one page");
+        }
+    }
+}
+
+#[test]
+fn all_agree_on_the_order_of_places() {
+    let table = Table::new(4_000).unwrap();
+    for tag in 0..200 {
+        let here = table.places_of(17, tag);
+        let other = table.buckets.iter().position(|bucket| core::ptr::eq(bucket, here.other)).unwrap();
+        let there = table.places_of(other, tag);
+        let both = [&here, &there].map(|places| places.slots().map(|(_, slot)| core::ptr::from_ref(slot)));
+        let [here_all, there_all] = both.map(Iterator::collect::<alloc::vec::Vec<_>>);
+        assert_eq!(here_all, there_all);
+        let places: alloc::vec::Vec<Place> = here.slots().map(|(place, _)| place).collect();
+        for pair in places.windows(2) {
+            assert!(here.is_after(pair[1], pair[0]) && !here.is_after(pair[0], pair[1]));
         }
     }
 }
@@ -179,26 +199,48 @@ fn two_buckets_are_two_and_the_same_from_either() {
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig { cases: 4_000, failure_persistence: None, ..Default::default() })]
 
-    /// The straight way and the close one choose the same place.
+    /// The straight way and the close one choose the same place: that of the first by the rule, written plainly.
     #[test]
-    fn properties_both_ways_lead_to_one_place(seconds in proptest::collection::vec(1..40_u64, 2 * SLOTS), now in 12..30_u64, one: bool) {
+    fn properties_all_ways_lead_to_one_place(
+        keys in proptest::collection::vec((1..40_u64, 0..2_u8), 2 * SLOTS), now in 12..30_u64, one: bool, mixed: bool,
+    ) {
         let mut stand = Stand::new();
         if one {
             stand.table = Table::new(1).unwrap();
         }
         let places = if one { stand.table.places_of(0, Stand::KEY.tag) } else { stand.places() };
-        for ((place, slot), second) in places.slots().zip(seconds) {
-            // A burst ahead at most.
-            let units = stand.plans.span(0, stand.at(second.min(now + 10) * SECOND)).floor;
-            let tag = 100 + u16::try_from(place.bucket * SLOTS + place.slot).unwrap();
-            slot.replace(slot.load(), Slot::Timed { tag, tier: 0, time: Wrapping::of(units) }.encode());
-        }
+        let mut choice = Choice::default();
         let ask = Ask::new(Stand::KEY, &stand.plans, stand.at(now * SECOND));
-        let (straight, close) = (places.among_equals(&ask).unwrap(), places.compare(&ask).unwrap());
-        proptest::prop_assert_eq!(
-            (straight.place, straight.seen, straight.wait),
-            (close.place, close.seen, close.wait)
-        );
+        let mut all = alloc::vec::Vec::new();
+        for ((place, slot), (second, tier)) in places.slots().zip(keys) {
+            let tier = if mixed { tier } else { 0 };
+            // A burst ahead at most.
+            let second = second.min(now + 10);
+            let units = stand.plans.span(tier, stand.at(second * SECOND)).floor;
+            let tag = 100 + u16::try_from(usize::from(place.away) * SLOTS + place.slot).unwrap();
+            let word = Slot::Timed { tag, tier, time: Wrapping::of(units) }.encode();
+            slot.replace(slot.load(), word);
+            choice.consider(place, word, &ask);
+            all.push((second.saturating_sub(now), place.away, second, place));
+        }
+        let of = |room: Room| (room.place, room.seen, room.wait);
+        let Some(Found::Room(close)) = places.survey(&ask) else { panic!("there is room") };
+        // Where two of different tiers recover at once, either may go.
+        let first = all.iter().copied().min_by_key(|&(wait, away, second, _)| (wait, away, second)).unwrap();
+        let alike = |place: Place| {
+            let (wait, away, second, _) = *all.iter().find(|(_, _, _, at)| *at == place).unwrap();
+            (wait, away, second) == (first.0, first.1, first.2)
+        };
+        proptest::prop_assert!(alike(close.place));
+        let (_, considered) = choice.first.unwrap();
+        proptest::prop_assert!(alike(considered.place));
+        if !mixed {
+            proptest::prop_assert_eq!(of(close), of(considered));
+            let beginning = ask.beginning(0);
+            let first = |bucket: &super::Bucket| bucket.sight(Owner::of(Stand::KEY.tag, 0), beginning).first.unwrap();
+            let straight = places.among_equals(first(places.home), first(places.other), beginning, &ask);
+            proptest::prop_assert_eq!(of(straight.unwrap()), of(close));
+        }
     }
 }
 
