@@ -231,7 +231,7 @@ fn limiter() -> Vec<Weakening> {
             "";
         }
         "limiter: a new key does not look at the other places" => "limiter_keyed::first_calls_of_one_key_that_find_different_places_free_admit_its_burst" {
-            "limiter/keyed/table.rs",
+            "limiter/keyed/places.rs",
             ".filter(|(place, _)| *place != claim.place)",
             ".filter(|_| false)";
         }
@@ -239,10 +239,10 @@ fn limiter() -> Vec<Weakening> {
             "cell.rs", "        if swapped {\n            full_fence();\n        }\n", "";
         }
         "limiter: a newcomer to full buckets does not look" => "limiter_keyed::first_calls_of_one_key_to_full_buckets_admit_its_burst" {
-            "limiter/keyed/table.rs", "if bearers > 1 && ", "if false && ";
+            "limiter/keyed/places.rs", "if bearers > 1 && ", "if false && ";
         }
         "limiter: a later claim is not emptied" => "limiter_keyed::first_calls_of_one_key_that_find_different_places_free_admit_its_burst" {
-            "limiter/keyed/table.rs",
+            "limiter/keyed/places.rs",
             "if !bucket.replace(other, word, Slot::Free { ticket: bucket.ticket() }) {",
             "if bucket.ticket() == u32::MAX {";
         }

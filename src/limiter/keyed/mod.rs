@@ -2,6 +2,7 @@
 
 mod bucket;
 mod builder;
+mod places;
 mod plan;
 mod secret;
 mod table;
@@ -26,9 +27,10 @@ use crate::time::{Clock, DefaultClock, Instant, TimeSource};
 pub use builder::{ByFunction, Keyed, OneTier, Tiers, WhenFull};
 
 use bucket::{Key, Taken};
+use places::{Answer, Full};
 use plan::{Moment, Plans};
 use secret::Secret;
-use table::{Answer, Full, Table};
+use table::Table;
 
 /// A rate limiter with a quota for each key: tenant, user, address.
 ///

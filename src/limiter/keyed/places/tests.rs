@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
-use super::{Choice, DISTRICT, Found, MEANT, Place, Places, Room, Table};
+use super::{Choice, Found, Place, Places, Room};
 use crate::cell::Meaning;
 use crate::limiter::Quota;
 use crate::limiter::keyed::bucket::{Ask, Key, SLOTS};
 use crate::limiter::keyed::plan::{Moment, Plans};
+use crate::limiter::keyed::table::Table;
 use crate::limiter::keyed::word::{Owner, Since, Slot, Wrapping};
 
 const SECOND: u64 = 1_000_000_000;
@@ -160,31 +161,11 @@ fn a_claim_left_behind_makes_room_after_a_while_and_not_before() {
 }
 
 #[test]
-fn two_buckets_are_two_and_the_same_from_either() {
-    for capacity in [1, 4, 5, 8, 12, 16, 63, 64, 65, 252, 256, 260, 504, 508, 512, 516, 520, 4_000] {
-        let table = Table::new(capacity).unwrap();
-        let len = table.buckets.len();
-        assert!(len * MEANT >= capacity && (len == 1) == (capacity <= MEANT));
-        assert!(len <= capacity.div_ceil(MEANT) * 9 / 8 + 1, "{len} buckets for {capacity} keys");
-        for (home, tag) in (0..len).flat_map(|home| [0, 1, 7, 999, u16::MAX].map(|tag| (home, tag))) {
-            let at =
-                |bucket: &super::Bucket| table.buckets.iter().position(|b| core::ptr::eq(b, bucket)).unwrap();
-            let here = table.places_of(home, tag);
-            let other = at(here.other);
-            assert_eq!((at(here.home), here.alone, here.reversed), (home, len == 1, other < home));
-            assert!(here.alone || other != home, "{len} buckets, home {home}, tag {tag}");
-            assert_eq!(at(table.places_of(other, tag).other), home);
-            assert!(home / DISTRICT == other / DISTRICT, "in one page");
-        }
-    }
-}
-
-#[test]
 fn all_agree_on_the_order_of_places() {
     let table = Table::new(4_000).unwrap();
     for tag in 0..200 {
         let here = table.places_of(17, tag);
-        let other = table.buckets.iter().position(|bucket| core::ptr::eq(bucket, here.other)).unwrap();
+        let other = table.number_of(here.other).unwrap();
         let there = table.places_of(other, tag);
         let both = [&here, &there].map(|places| places.slots().map(|(_, slot)| core::ptr::from_ref(slot)));
         let [here_all, there_all] = both.map(Iterator::collect::<alloc::vec::Vec<_>>);
