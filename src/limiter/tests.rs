@@ -507,3 +507,46 @@ mod waiting {
         shared(&keyed);
     }
 }
+
+#[test]
+fn after_a_step_back_over_an_epoch_a_key_is_told_how_long_its_own_clock_takes() {
+    // The epochs of this quota are 2^41 ns.
+    let edge = 1 << 41;
+    for past in [5, 20_000_000_000] {
+        let limiter = keyed(Quota::per_second(1).constant(), 100);
+        let then = Instant::from_nanos(edge + past);
+        assert!(limiter.check_at(&1, then).is_allowed());
+        let back = Instant::from_nanos(then.as_nanos() - 10_000_000_000);
+        let denied = limiter.check_at(&1, back);
+        let wait = denied.retry_after().unwrap();
+        let again = back.saturating_add(wait);
+        assert!(!limiter.check_at(&1, again.saturating_sub(Duration::from_nanos(1))).is_allowed());
+        assert!(limiter.check_at(&1, again).is_allowed(), "{wait:?}");
+    }
+}
+
+#[test]
+fn a_full_table_that_denies_tells_the_least_wait_in_uneven_units_too() {
+    // Another tier's instants are rounded to this one's ticks, of 1 to 2 ns.
+    for (tier, slack) in [(0, 1), (1, 3)] {
+        for offset in 0..400 {
+            let quotas =
+                [Quota::per_day(999_983).burst(40_000).constant(), Quota::per_second(7).burst(3).constant()];
+            let built =
+                Keyed::of(quotas[0], 1).tiers(&quotas, move |key: &u64| if *key < 100 { tier } else { 0 });
+            let limiter = built.seed(3).when_full(WhenFull::Deny).build::<u64>().unwrap();
+            let now = Instant::from_nanos(1_000_000_007 + offset * 1_237);
+            for key in 0..limiter.places() as u64 {
+                assert!(limiter.check_at(&key, now).is_allowed());
+            }
+            let later = now.saturating_add(Duration::from_nanos(offset * 31));
+            let wait = limiter.check_at(&1_000, later).retry_after().unwrap();
+            let due = later.saturating_add(wait);
+            assert!(
+                !limiter.check_at(&1_000, due.saturating_sub(Duration::from_nanos(slack))).is_allowed(),
+                "{offset}"
+            );
+            assert!(limiter.check_at(&1_000, due).is_allowed(), "{offset}");
+        }
+    }
+}

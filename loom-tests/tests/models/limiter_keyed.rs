@@ -33,7 +33,7 @@ const HOUR: u64 = 3_600_000;
 /// A key whose home is key 1's.
 const AT_HOME: u64 = 2;
 /// A key whose home is not.
-const ELSEWHERE: u64 = 4;
+const ELSEWHERE: u64 = 3;
 
 #[test]
 fn first_calls_of_one_key_at_once_admit_its_burst() {

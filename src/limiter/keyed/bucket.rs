@@ -332,7 +332,8 @@ impl<'a> Ask<'a> {
                     ahead if tier == self.key.tier => (ahead, 0),
                     ahead => {
                         let own = self.plans.quota(self.key.tier).scale;
-                        (own.units(scale.nanos(ahead)).ceil.max(1), 0)
+                        let free = own.units(scale.nanos(floor.saturating_add(ahead))).ceil;
+                        (free.saturating_sub(self.floor).max(1), 0)
                     }
                 }
             }

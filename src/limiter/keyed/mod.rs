@@ -37,7 +37,7 @@ use table::Table;
 /// `K` is what is hashed: `KeyedRateLimiter<str>` takes a `&str` or a `&String`. Keys are not kept, only 16 bits of a hash
 /// under a secret of the limiter's own: of the keys of a bucket one pair in 65 536 shares a quota, which is only ever stricter.
 ///
-/// The table is allocated once, 16 bytes a key and up to an eighth more, and never grows; there is no lock, no sweeper, and no
+/// The table is allocated once, 16 bytes a key and at most an eighth or 64 bytes more, and never grows; there is no lock, no sweeper, and no
 /// allocation afterwards. A hit is a hash, one cache line, a clock reading and one compare-and-swap: in this order, since who
 /// reads a clock waits for it, and the line comes meanwhile. A new key looks at two lines, and swaps twice.
 ///
@@ -97,9 +97,12 @@ pub struct KeyedCounts {
     pub saturated: u64,
 }
 
-/// What became of a key's request, and at which instant: its bucket's, where the clock stands behind it.
+/// What became of a key's request.
 struct Came {
     taken: Taken,
+    /// What the clock said.
+    now: u64,
+    /// The instant at which it was judged: its bucket's, where the clock stands behind it.
     at: u64,
 }
 
@@ -285,11 +288,11 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
             return self.never_fits(home, key, now());
         }
         let now = || self.plans.moment(now().as_nanos());
-        let Came { taken, at } = match self.table.seat(home, key) {
+        let Came { taken, now, at } = match self.table.seat(home, key) {
             Some(seat) => {
                 let now = now();
                 match seat.take(n, now, quota) {
-                    Some(taken) => Came { taken, at: now.nanos },
+                    Some(taken) => Came { taken, now: now.nanos, at: now.nanos },
                     None => self.unsettled(home, key, now),
                 }
             }
@@ -297,7 +300,7 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
         };
         match taken {
             Taken::Admitted(tat) => self.admitted(n, Level { tat, now: at, quota: *quota, lent: 0 }, false),
-            Taken::Denied { at: due } => self.denied(n, Denied { at: due, now: at, quota: *quota }),
+            Taken::Denied { at: due } => self.denied(n, Denied { at: due, now, quota: *quota }),
         }
     }
 
@@ -313,25 +316,31 @@ impl<K: ?Sized + Hash, T: Tiers<K>, C: TimeSource, O: Observer<Event>, N: Counti
     /// A key that has no quota at home.
     #[inline(never)]
     fn newcomer(&self, home: usize, key: Key, now: impl FnOnce() -> Moment) -> Came {
-        let evict = self.when_full == WhenFull::EvictSoonest;
-        self.tallied(key, self.table.miss(home, key, now, &self.plans, evict))
+        let (evict, mut asked) = (self.when_full == WhenFull::EvictSoonest, 0);
+        let now = || {
+            let now = now();
+            asked = now.nanos;
+            now
+        };
+        let answer = self.table.miss(home, key, now, &self.plans, evict);
+        self.tallied(key, asked, answer)
     }
 
     /// A key whose quota is moving, or whose bucket was not touched in this epoch.
     #[cold]
     fn unsettled(&self, home: usize, key: Key, now: Moment) -> Came {
         let evict = self.when_full == WhenFull::EvictSoonest;
-        self.tallied(key, self.table.closely(home, key, now, &self.plans, evict))
+        self.tallied(key, now.nanos, self.table.closely(home, key, now, &self.plans, evict))
     }
 
     #[inline(always)]
-    fn tallied(&self, key: Key, answer: Result<Answer, Full>) -> Came {
+    fn tallied(&self, key: Key, now: u64, answer: Result<Answer, Full>) -> Came {
         let (came, evicted) = match answer {
-            Ok(Answer { taken, at, evicted }) => (Came { taken, at: at.nanos }, evicted),
+            Ok(Answer { taken, at, evicted }) => (Came { taken, now, at: at.nanos }, evicted),
             Err(Full { wait, at, evicted }) => {
                 self.tallies.add(SATURATED, 1);
-                let free = self.plans.span(key.tier, at).ceil.saturating_add(wait);
-                (Came { taken: Taken::Denied { at: free }, at: at.nanos }, evicted)
+                let free = self.plans.span(key.tier, at).floor.saturating_add(wait);
+                (Came { taken: Taken::Denied { at: free }, now, at: at.nanos }, evicted)
             }
         };
         if evicted > 0 {

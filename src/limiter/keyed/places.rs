@@ -177,16 +177,19 @@ impl<'a> Places<'a> {
     ) -> Result<Answer, Full> {
         let ask = &Ask::new(key, plans, now);
         let answer = |taken, evicted| Ok(Answer { taken, at: now, evicted });
-        let mut robberies = 0;
+        let (first, mut robberies) = (ask.take_first(), 0);
         loop {
             let Some(found) = self.survey(ask) else { continue };
-            let claim = match found {
-                Found::Quota(slot) => match ask.take(slot) {
+            if let Found::Quota(slot) = found {
+                match ask.take(slot) {
                     Some(taken) => return answer(taken, evicted),
                     None => continue,
-                },
-                // Nothing is taken, so nothing need be written.
-                _ if key.n == 0 => return answer(Taken::Admitted(Tat(ask.floor)), evicted),
+                }
+            }
+            // Where nothing is taken, nothing need be written; at the end of time nothing is admitted.
+            let (Taken::Admitted(tat), 1..) = (first, key.n) else { return answer(first, evicted) };
+            let claim = match found {
+                Found::Quota(_) => continue,
                 Found::Claim(claim) => claim,
                 Found::Room(room) if room.evicts() && !evict => {
                     return Err(Full { wait: room.wait, at: now, evicted });
@@ -203,8 +206,8 @@ impl<'a> Places<'a> {
                     None => continue,
                 },
             };
-            if let Some(taken) = self.settle(&claim, ask) {
-                return answer(taken, evicted);
+            if self.settle(&claim, tat, ask) {
+                return answer(Taken::Admitted(tat), evicted);
             }
         }
     }
@@ -280,9 +283,9 @@ impl<'a> Places<'a> {
         self.slot(place).announce(room.seen, word).then_some(Claim { place, word, own: true })
     }
 
-    /// Steps 2 and 3; nothing where somebody else was faster.
+    /// Steps 2 and 3, with this arrival time; whether nobody else was faster.
     #[inline(always)]
-    pub(super) fn settle(&self, claim: &Claim, ask: &Ask<'_>) -> Option<Taken> {
+    pub(super) fn settle(&self, claim: &Claim, tat: Tat, ask: &Ask<'_>) -> bool {
         if !claim.own {
             // As if this thread had announced it: it has seen it.
             full_fence();
@@ -290,16 +293,8 @@ impl<'a> Places<'a> {
         // The claim is one of them, or lost.
         let elsewhere = if self.alone { 0 } else { self.other.bearers(ask.key.tag) };
         let bearers = self.home.bearers(ask.key.tag) + elsewhere;
-        if bearers > 1 && !self.is_first(claim, ask.key.tag) {
-            return None;
-        }
-        let taken = ask.take_first();
-        let Taken::Admitted(tat) = taken else {
-            // The end of time.
-            self.withdraw(claim);
-            return Some(taken);
-        };
-        self.slot(claim.place).replace(claim.word, ask.timed(tat).encode()).then_some(taken)
+        (bearers <= 1 || self.is_first(claim, ask.key.tag))
+            && self.slot(claim.place).replace(claim.word, ask.timed(tat).encode())
     }
 
     /// Whether the claim goes before all else of its key, once later claims are emptied; withdraws it where it does not.

@@ -19,10 +19,10 @@ use crate::limiter::word::Tat;
 /// Keys a bucket is meant to hold: the rest of its slots is room for chance.
 const MEANT: usize = 4;
 
-/// A key's two buckets are so near each other that they share a page of memory.
+/// A key's two buckets are so near each other that they share a page of memory, mostly.
 const DISTRICT: usize = 64;
 
-/// A table is so many districts at least: what it is rounded up by is no more than an eighth.
+/// A table is so many districts at least, or they are pairs: what it is rounded up by is an eighth at most, or one bucket.
 const DISTRICTS: usize = 8;
 
 /// A fixed number of buckets, in districts whose length is a power of two.
@@ -105,7 +105,10 @@ impl Table {
             (Some(home), Some(other)) if key.n > 0 => places.among_equals(home, other, beginning, &ask),
             _ => None,
         };
-        let Some(room) = room else { return places.go_on(key, now, plans, evict, 0) };
+        // At the end of time nothing is admitted.
+        let (Some(room), Taken::Admitted(tat)) = (room, ask.take_first()) else {
+            return places.go_on(key, now, plans, evict, 0);
+        };
         if room.evicts() && !evict {
             return Err(Full { wait: room.wait, at: now, evicted: 0 });
         }
@@ -113,9 +116,10 @@ impl Table {
             return places.go_on(key, now, plans, evict, 0);
         };
         let evicted = u64::from(room.evicts());
-        match places.settle(&claim, &ask) {
-            Some(taken) => Ok(Answer { taken, at: now, evicted }),
-            None => places.go_on(key, now, plans, evict, evicted),
+        if places.settle(&claim, tat, &ask) {
+            Ok(Answer { taken: Taken::Admitted(tat), at: now, evicted })
+        } else {
+            places.go_on(key, now, plans, evict, evicted)
         }
     }
 
@@ -200,7 +204,7 @@ mod tests {
                 assert_eq!((at(here.home), here.alone, here.reversed), (home, len == 1, other < home));
                 assert!(here.alone || other != home, "{len} buckets, home {home}, tag {tag}");
                 assert_eq!(at(table.places_of(other, tag).other), home);
-                assert!(home / DISTRICT == other / DISTRICT, "in one page");
+                assert!(home / DISTRICT == other / DISTRICT, "one district");
             }
         }
     }

@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+use alloc::vec::Vec;
+
 use super::{Choice, Found, Place, Places, Room};
 use crate::cell::Meaning;
 use crate::limiter::Quota;
-use crate::limiter::keyed::bucket::{Ask, Key, SLOTS};
+use crate::limiter::keyed::bucket::{Ask, Key, SLOTS, Taken};
 use crate::limiter::keyed::plan::{Moment, Plans};
 use crate::limiter::keyed::table::Table;
-use crate::limiter::keyed::word::{Owner, Since, Slot, Wrapping};
+use crate::limiter::keyed::word::{Owner, Since, Slot, TIME_BITS, Wrapping};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -168,13 +170,86 @@ fn all_agree_on_the_order_of_places() {
         let other = table.number_of(here.other).unwrap();
         let there = table.places_of(other, tag);
         let both = [&here, &there].map(|places| places.slots().map(|(_, slot)| core::ptr::from_ref(slot)));
-        let [here_all, there_all] = both.map(Iterator::collect::<alloc::vec::Vec<_>>);
+        let [here_all, there_all] = both.map(Iterator::collect::<Vec<_>>);
         assert_eq!(here_all, there_all);
-        let places: alloc::vec::Vec<Place> = here.slots().map(|(place, _)| place).collect();
+        let places: Vec<Place> = here.slots().map(|(place, _)| place).collect();
         for pair in places.windows(2) {
             assert!(here.is_after(pair[1], pair[0]) && !here.is_after(pair[0], pair[1]));
         }
     }
+}
+
+#[test]
+fn no_cells_of_a_new_key_between_full_buckets_change_nothing() {
+    for claimed in [false, true] {
+        let stand = Stand::new();
+        stand.all_recover_at(9);
+        if claimed {
+            stand.put(Stand::away(2), claim(7, 7 * SECOND, 1));
+        }
+        let words = || stand.places().slots().map(|(_, slot)| slot.load()).collect::<Vec<_>>();
+        let before = words();
+        let key = Key { n: 0, ..Stand::KEY };
+        for evict in [true, false] {
+            let answer =
+                stand.table.miss(Stand::HOME, key, || stand.at(7 * SECOND), &stand.plans, evict).unwrap();
+            assert!(matches!(answer.taken, Taken::Admitted(_)) && answer.evicted == 0);
+        }
+        assert_eq!(words(), before);
+    }
+}
+
+#[test]
+fn at_the_end_of_time_nobody_is_evicted_for_a_key_that_is_denied() {
+    for claimed in [false, true] {
+        let stand = Stand::new();
+        let (end, now) = (u64::MAX / SECOND, u64::MAX - 2 * SECOND);
+        stand.places().at(stand.at(now), &stand.plans);
+        stand.all_recover_at(end);
+        if claimed {
+            stand.put(Stand::away(2), claim(7, now, 1));
+        }
+        let key = Key { n: 10, ..Stand::KEY };
+        let answer = stand.table.miss(Stand::HOME, key, || stand.at(now), &stand.plans, true).unwrap();
+        assert!(matches!(answer.taken, Taken::Denied { .. }) && answer.evicted == 0, "{answer:?}");
+    }
+}
+
+/// A time at which an arrival time of the first epoch, of which the lowest bits are kept, seems to be so many seconds ahead.
+fn when_it_seems_ahead(stand: &Stand, second: u64, ahead: u64) -> Moment {
+    let units = stand.plans.span(0, stand.at(second * SECOND)).floor + (1 << TIME_BITS);
+    let quota = stand.plans.quota(0);
+    stand.at(quota.scale.nanos(units - ahead * quota.interval))
+}
+
+#[test]
+fn a_quota_elsewhere_from_ages_ago_is_over_though_home_was_touched_since() {
+    let stand = Stand::new();
+    let units = stand.plans.span(0, stand.at(9 * SECOND)).floor;
+    let time = Wrapping::of(units);
+    stand.put(Stand::away(3), Slot::Timed { tag: Stand::KEY.tag, tier: 0, time });
+    let now = when_it_seems_ahead(&stand, 9, 5);
+    assert_eq!(stand.places().home.at(now, &stand.plans), now);
+    let key = Key { n: 10, ..Stand::KEY };
+    let answer = stand.table.miss(Stand::HOME, key, || now, &stand.plans, true).unwrap();
+    assert!(matches!(answer.taken, Taken::Admitted(_)), "{answer:?}");
+}
+
+#[test]
+fn keys_elsewhere_from_ages_ago_give_up_their_places_though_home_was_touched_since() {
+    let stand = Stand::new();
+    let now = when_it_seems_ahead(&stand, 9, 5);
+    for slot in 0..SLOTS {
+        stand.put_quota(Stand::away(slot), 9);
+    }
+    assert_eq!(stand.places().home.at(now, &stand.plans), now);
+    let floor = stand.plans.span(0, now).floor;
+    for slot in 0..SLOTS {
+        let time = Wrapping::of(floor + stand.plans.quota(0).interval);
+        stand.put(Stand::at_home(slot), Slot::Timed { tag: 50, tier: 0, time });
+    }
+    let answer = stand.table.miss(Stand::HOME, Stand::KEY, || now, &stand.plans, true).unwrap();
+    assert_eq!(answer.evicted, 0, "there is room elsewhere");
 }
 
 proptest::proptest! {
@@ -184,6 +259,7 @@ proptest::proptest! {
     #[test]
     fn properties_all_ways_lead_to_one_place(
         keys in proptest::collection::vec((1..40_u64, 0..2_u8), 2 * SLOTS), now in 12..30_u64, one: bool, mixed: bool,
+        base in 0..40_000_000_u64,
     ) {
         let mut stand = Stand::new();
         if one {
@@ -191,12 +267,13 @@ proptest::proptest! {
         }
         let places = if one { stand.table.places_of(0, Stand::KEY.tag) } else { stand.places() };
         let mut choice = Choice::default();
-        let ask = Ask::new(Stand::KEY, &stand.plans, stand.at(now * SECOND));
-        let mut all = alloc::vec::Vec::new();
+        let now = base + now;
+        let ask = Ask::new(Stand::KEY, &stand.plans, places.at(stand.at(now * SECOND), &stand.plans));
+        let mut all = Vec::new();
         for ((place, slot), (second, tier)) in places.slots().zip(keys) {
             let tier = if mixed { tier } else { 0 };
             // A burst ahead at most.
-            let second = second.min(now + 10);
+            let second = (base + second).min(now + 10);
             let units = stand.plans.span(tier, stand.at(second * SECOND)).floor;
             let tag = 100 + u16::try_from(usize::from(place.away) * SLOTS + place.slot).unwrap();
             let word = Slot::Timed { tag, tier, time: Wrapping::of(units) }.encode();
