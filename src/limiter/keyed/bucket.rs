@@ -4,7 +4,8 @@ use crate::cell::{Cell, Meaning};
 use crate::limiter::keyed::plan::{Moment, Plans};
 use crate::limiter::keyed::ticket;
 use crate::limiter::keyed::word::{
-    Header, Owner, Recovery, Since, Slot, Wrapping, has_tag, is_of_tier, is_timed, retimed, tier_of, time_of,
+    Header, Owner, Recovery, Since, Slot, Wrapping, has_tag, is_free, is_of_tier, is_timed, retimed, tier_of,
+    time_of,
 };
 use crate::limiter::policy::Quota;
 use crate::limiter::rules::{self, Request};
@@ -105,15 +106,26 @@ impl Bucket {
         self.first(|word| is_timed(word, tag))
     }
 
+    /// The number of the first slot that is nobody's.
+    #[inline]
+    pub(super) fn first_free(&self) -> Option<usize> {
+        self.first_number(is_free)
+    }
+
     /// The first slot with such a word.
     #[inline(always)]
     fn first(&self, is_such: impl Fn(u64) -> bool) -> Option<&Cell> {
+        self.slots.get(self.first_number(is_such)?)
+    }
+
+    #[inline(always)]
+    fn first_number(&self, is_such: impl Fn(u64) -> bool) -> Option<usize> {
         // All slots are looked at before the one decision, which is easier to foresee than seven.
         let mut hits = 0_u32;
         for slot in self.slots.iter().rev() {
             hits = hits << 1 | u32::from(is_such(slot.load()));
         }
-        if hits == 0 { None } else { self.slots.get(hits.trailing_zeros() as usize) }
+        if hits == 0 { None } else { Some(hits.trailing_zeros() as usize) }
     }
 
     /// What a key that is new, mostly, wants to know of the bucket, if its epoch began at this unit. No clock is read before.

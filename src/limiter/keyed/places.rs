@@ -232,6 +232,15 @@ impl<'a> Places<'a> {
         ask.is_of_an_equal(seen, wait).then_some(Room { place, seen, wait })
     }
 
+    /// The first place that is free at home: nobody is before that.
+    #[inline]
+    pub(super) fn free_at_home(&self) -> Option<Room> {
+        let slot = self.home.first_free()?;
+        let place = Place { away: false, slot };
+        let seen = self.slot(place).load();
+        is_free(seen).then_some(Room { place, seen, wait: 0 })
+    }
+
     /// What there is for this key: its quota; or its claim, in the earliest place; or a place to claim: the first of those in the
     /// order above.
     ///

@@ -102,8 +102,9 @@ impl Table {
         // A new key, mostly.
         let ask = Ask::new(key, plans, now);
         let room = match (home.first, other.first) {
-            (Some(home), Some(other)) if key.n > 0 => places.among_equals(home, other, beginning, &ask),
-            _ => None,
+            _ if key.n == 0 => None,
+            (Some(home), Some(other)) => places.among_equals(home, other, beginning, &ask),
+            _ => places.free_at_home(),
         };
         // At the end of time nothing is admitted.
         let (Some(room), Taken::Admitted(tat)) = (room, ask.take_first()) else {
