@@ -37,15 +37,15 @@ use table::Table;
 /// `K` is what is hashed: `KeyedRateLimiter<str>` takes a `&str` or a `&String`. Keys are not kept, only 16 bits of a hash
 /// under a secret of the limiter's own: of the keys of a bucket one pair in 65 536 shares a quota, which is only ever stricter.
 ///
-/// The table is allocated once, 16 bytes a key and at most an eighth or 64 bytes more, and never grows; there is no lock, no sweeper, and no
-/// allocation afterwards. A hit is a hash, one cache line, a clock reading and one compare-and-swap: in this order, since who
-/// reads a clock waits for it, and the line comes meanwhile. A new key looks at two lines, and swaps twice.
+/// The table is allocated once, 16 bytes a key and at most an eighth or 64 bytes more, and never grows; there is no lock, no
+/// sweeper, and no allocation afterwards. A hit is a hash, one cache line, a clock reading and one compare-and-swap: in this
+/// order, since who reads a clock waits for it, and the line comes meanwhile. A new key looks at two lines, and swaps twice.
 ///
 /// # When the table is full
 ///
 /// A key that has recovered carries no information, and gives up its place; the one that has longest ago is the first to. Only
-/// where all places that a new key may have (14, or all 7 of a table for four keys at most) hold live keys, which is rare below the
-/// capacity, the one of them that would recover soonest is evicted, and starts afresh when it comes back. So a key keeps its
+/// where all places that a new key may have (14, or the 7 of a table for four keys at most) hold live keys, which is rare below
+/// the capacity, the one of them that would recover soonest is evicted, and starts afresh when it comes back. So a key keeps its
 /// debt through any flood as long as one of the keys around it would recover sooner, such as the flood's own after one call
 /// each. Where strangers have a slower quota than tenants ([`Keyed::tiers`]), that turns round: one call of a stranger's
 /// outlasts a tenant's debt. Give such a limiter [`WhenFull::Deny`], or two limiters their own tables: then the new key is
